@@ -1,0 +1,1 @@
+//! The runtime: interpreter, packages and nsjail, provisioned once.
