@@ -1,11 +1,13 @@
 //! Runs Python that nobody has reviewed. (Work in progress: the crate's front page is written last.)
 
+#[cfg(feature = "server")]
+mod args;
 mod executor;
 mod limits;
 mod outcome;
 mod script;
 
-pub use executor::{Event, Execution, Executor, ExecuteError, Running, Stream};
+pub use executor::{Event, ExecuteError, Execution, Executor, Running, Stream};
 pub use limits::{Ceiling, LimitOutOfRange, Limits, MIN_MEMORY_BYTES};
 pub use outcome::{Captured, FailureKind, Fault, Outcome, Report, Usage};
 pub use script::{MAX_SCRIPT_BYTES, Script, ScriptTooLarge};
