@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::{
     Limits, Outcome, Report, Script, Usage,
     admission::Admission,
+    args::{self, InvalidArgs},
     check::CheckedScript,
     jail::{self, Environment, JailError, Job, Op},
     outcome::Captured,
@@ -32,14 +33,6 @@ struct Args {
     json: Box<RawValue>,
 }
 
-/// Arguments that no script could be given.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("args {reason}")]
-pub struct InvalidArgs {
-    /// What is wrong with them, after "args".
-    pub reason: String,
-}
-
 impl Execution {
     /// Runs `script` without arguments, with empty stdin, under the default limits.
     pub fn new(script: CheckedScript) -> Self {
@@ -55,22 +48,11 @@ impl Execution {
     /// for digit.
     ///
     /// # Errors
-    /// [`InvalidArgs`] if it isn't an object, is nested deeper than 127 levels, or holds a number beyond the range
-    /// of a double.
+    /// [`InvalidArgs`] if it isn't an object, is nested deeper than 128 levels, holds a key twice, half a surrogate pair
+    /// or a number beyond the range of a float, or doesn't serialise at all.
     pub fn args(mut self, args: &(impl serde::Serialize + ?Sized)) -> Result<Self, InvalidArgs> {
-        let invalid = |reason: String| InvalidArgs { reason };
-        let json = serde_json::value::to_raw_value(args).map_err(|error| invalid(error.to_string()))?;
-        // The parse tells depth and range; its value is dropped, since it may have lost digits.
-        let names = match serde_json::from_str(json.get()) {
-            Ok(serde_json::Value::Object(map)) => map.into_iter().map(|(name, _)| name).collect(),
-            Ok(_) => {
-                return Err(invalid(
-                    "must be an object: the names of main's parameters and their values".into(),
-                ));
-            }
-            Err(error) => return Err(invalid(format!("can't be used: {error}"))),
-        };
-        self.args = Some(Args { names, json });
+        let json = serde_json::value::to_raw_value(args).map_err(InvalidArgs::unserialisable)?;
+        self.args = Some(Args { names: args::keyword_names(&json)?, json });
         Ok(self)
     }
 
@@ -241,7 +223,7 @@ impl Executor {
         let shared = Arc::clone(&self.shared);
         let report = tokio::spawn(async move {
             if let Some(outcome) = early {
-                return Ok(Report::without_running(outcome));
+                return Ok(Report::not_started(outcome));
             }
             let permit = tokio::select! {
                 permit = shared.admission.admit() => permit,
@@ -270,13 +252,8 @@ async fn fold(mut running: Running) -> Result<Report, ExecuteError> {
 }
 
 impl Report {
-    /// The report on a script that wasn't started, because it was clear how it would end.
-    pub(crate) fn without_running(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            stdout: Captured::default(),
-            stderr: Captured::default(),
-            usage: Usage::default(),
-        }
+    /// The report on a script that wasn't started, because it was clear how it would end: nothing was written or used.
+    pub fn not_started(outcome: Outcome) -> Self {
+        Self { outcome, stdout: Captured::default(), stderr: Captured::default(), usage: Usage::default() }
     }
 }

@@ -1,13 +1,15 @@
 //! Runs Python that nobody has reviewed. (Work in progress: the crate's front page is written last.)
 
 mod admission;
+mod args;
 mod executor;
 mod jail;
 mod limits;
 mod outcome;
 mod script;
 
-pub use executor::{Event, ExecuteError, Execution, Executor, InvalidArgs, Running, Stream};
+pub use args::InvalidArgs;
+pub use executor::{Event, ExecuteError, Execution, Executor, Running, Stream};
 pub use jail::JailError;
 pub use limits::{Ceiling, LimitOutOfRange, Limits, MIN_MEMORY_BYTES};
 pub use outcome::{Captured, FailureKind, Fault, Outcome, Report, Usage};

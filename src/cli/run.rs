@@ -9,7 +9,7 @@ use std::{
 use python_executor::{
     Event, Execution, Executor, FailureKind, Report, Stream,
     check::{CheckError, check},
-    server::wire,
+    server::report_json,
 };
 use serde_json::value::RawValue;
 
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     if args.json {
         write(
             io::stdout(),
-            format!("{}\n", wire::report_json(&report)).as_bytes(),
+            format!("{}\n", report_json(report.clone())).as_bytes(),
         )?;
     } else {
         conclude(&report)?;
