@@ -5,7 +5,7 @@ mod limits;
 mod outcome;
 mod script;
 
-pub use executor::{Event, Execution, Executor, ExecuteError, Running, Stream};
+pub use executor::{Event, ExecuteError, Execution, Executor, Running, Stream};
 pub use limits::{Ceiling, LimitOutOfRange, Limits, MIN_MEMORY_BYTES};
 pub use outcome::{Captured, FailureKind, Fault, Outcome, Report, Usage};
 pub use script::{MAX_SCRIPT_BYTES, Script, ScriptTooLarge};
