@@ -18,17 +18,11 @@ pub(crate) struct Permit {
 
 impl Admission {
     pub(crate) fn new(at_once: usize) -> Self {
-        Self {
-            running: Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS))),
-        }
+        Self { running: Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS))) }
     }
 
     /// Waits, in the order of asking.
     pub(crate) async fn admit(&self) -> Option<Permit> {
-        Arc::clone(&self.running)
-            .acquire_owned()
-            .await
-            .ok()
-            .map(|permit| Permit { _permit: permit })
+        Arc::clone(&self.running).acquire_owned().await.ok().map(|permit| Permit { _permit: permit })
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     Limits, Outcome, Report, Script, Usage,
     admission::Admission,
     args::{self, InvalidArgs},
-    check::CheckedScript,
+    check::{CheckedScript, Verdict},
     jail::{self, Environment, JailError, Job, Op},
     outcome::Captured,
     runtime::Runtime,
@@ -36,12 +36,7 @@ struct Args {
 impl Execution {
     /// Runs `script` without arguments, with empty stdin, under the default limits.
     pub fn new(script: CheckedScript) -> Self {
-        Self {
-            script,
-            args: None,
-            stdin: String::new(),
-            limits: Limits::default(),
-        }
+        Self { script, args: None, stdin: String::new(), limits: Limits::default() }
     }
 
     /// Keyword arguments for `main`: anything that serialises to a JSON object. A [`RawValue`] is handed over digit
@@ -152,13 +147,7 @@ impl Executor {
     /// An executor that runs `at_once` executions at one time; more wait their turn.
     pub fn with_concurrency(runtime: Runtime, at_once: usize) -> Self {
         let environment = Environment::probe();
-        Self {
-            shared: Arc::new(Shared {
-                runtime,
-                environment,
-                admission: Admission::new(at_once),
-            }),
-        }
+        Self { shared: Arc::new(Shared { runtime, environment, admission: Admission::new(at_once) }) }
     }
 
     /// The interpreter, packages and nsjail in use.
@@ -168,30 +157,15 @@ impl Executor {
 
     /// Starts an execution. Must be called within a tokio runtime with its I/O and time drivers enabled.
     pub fn start(&self, execution: Execution) -> Running {
-        let Execution {
-            script,
-            args,
-            stdin,
-            limits,
-        } = execution;
+        let Execution { script, args, stdin, limits } = execution;
         let names = args.iter().flat_map(|args| &args.names).map(String::as_str);
         let early = script.bind(names).err().map(Outcome::BadArguments);
-        let op = if script.is_decided() {
-            Op::Run
-        } else {
-            Op::RunUndecided
+        let op = match script.verdict() {
+            Verdict::Accepted(_) => Op::Run,
+            Verdict::Undecided(_) => Op::RunUndecided,
         };
         let args = args.map_or_else(String::new, |args| args.json.get().to_owned());
-        self.spawn(
-            Job {
-                op,
-                script: script.script().clone(),
-                args,
-                stdin,
-                limits,
-            },
-            early,
-        )
+        self.spawn(Job { op, script: script.script().clone(), args, stdin, limits }, early)
     }
 
     /// Runs an execution to its end.
@@ -235,10 +209,7 @@ impl Executor {
             };
             jail::run(&shared.environment, &shared.runtime, &job, &events).await
         });
-        Running {
-            events: receiver,
-            report: Some(report),
-        }
+        Running { events: receiver, report: Some(report) }
     }
 }
 

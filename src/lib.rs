@@ -2,6 +2,7 @@
 
 mod admission;
 mod args;
+mod config;
 mod executor;
 mod jail;
 mod limits;
@@ -9,6 +10,7 @@ mod outcome;
 mod script;
 
 pub use args::InvalidArgs;
+pub use config::{NoCacheDir, cache_dir};
 pub use executor::{Event, ExecuteError, Execution, Executor, Running, Stream};
 pub use jail::JailError;
 pub use limits::{Ceiling, LimitOutOfRange, Limits, MIN_MEMORY_BYTES};

@@ -25,18 +25,11 @@ def main():
 "#,
     );
     let root = seen["root"].as_array().unwrap();
-    let known = [
-        "dev", "lib", "lib64", "packages", "python", "runner", "scratch", "tmp", "usr", "var", "proc",
-    ];
-    assert!(
-        root.iter().all(|name| known.contains(&name.as_str().unwrap())),
-        "{root:?}"
-    );
+    let known =
+        ["dev", "lib", "lib64", "packages", "python", "runner", "scratch", "tmp", "usr", "var", "proc"];
+    assert!(root.iter().all(|name| known.contains(&name.as_str().unwrap())), "{root:?}");
     assert_eq!(seen["scratch"], json!(["shm", "tmp", "work"]));
-    assert_eq!(
-        seen["dev"],
-        json!(["full", "null", "random", "shm", "urandom", "zero"])
-    );
+    assert_eq!(seen["dev"], json!(["full", "null", "random", "shm", "urandom", "zero"]));
     assert_eq!(seen["host"], json!([]));
     assert_eq!(seen["passwd"], false);
     assert_eq!(seen["shell"], false);
@@ -83,16 +76,9 @@ fn neither_environment_nor_arguments_tell_of_the_server() {
     );
     assert_eq!(seen[1], json!(["script.py"]));
     assert_eq!(seen[2], "jail");
-    let names: Vec<_> = seen[0]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|name| name.as_str().unwrap())
-        .collect();
+    let names: Vec<_> = seen[0].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     assert!(
-        !names
-            .iter()
-            .any(|name| name.starts_with("CARGO") || name.starts_with("PYTHON_EXECUTOR")),
+        !names.iter().any(|name| name.starts_with("CARGO") || name.starts_with("PYTHON_EXECUTOR")),
         "{names:?}"
     );
 }
@@ -123,14 +109,7 @@ def main():
     );
     assert_eq!(who["ids"], json!([1000, 1000, 1000, 1000, 1000, 1000]));
     // As an ordinary user the supplementary groups can't be dropped; they are unmapped, which shows as 65534.
-    assert!(
-        who["groups"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|group| group == 65534),
-        "{who}"
-    );
+    assert!(who["groups"].as_array().unwrap().iter().all(|group| group == 65534), "{who}");
     assert_eq!(who["setuid"], "Invalid argument", "no other id is mapped");
     assert_eq!(who["chroot"], "Operation not permitted");
     assert_eq!(who["mknod"], "Operation not permitted");
@@ -156,10 +135,7 @@ def main():
 "#,
     );
     assert_eq!(tried["refused"], json!(["Read-only file system"]));
-    assert_eq!(
-        tried["scratch"],
-        json!(["written", "written", "written", "written"])
-    );
+    assert_eq!(tried["scratch"], json!(["written", "written", "written", "written"]));
 }
 
 #[test]
@@ -188,14 +164,8 @@ def main():
 "#,
         |execution| execution.limits(limits),
     );
-    let Outcome::Returned(json) = &report.outcome else {
-        panic!("{report:?}")
-    };
-    assert_eq!(
-        json.get(),
-        r#"[[50,"ENOSPC"],[4,"ENOSPC"]]"#.replace(',', ", ").as_str(),
-        "{report:?}"
-    );
+    let Outcome::Returned(json) = &report.outcome else { panic!("{report:?}") };
+    assert_eq!(json.get(), r#"[[50,"ENOSPC"],[4,"ENOSPC"]]"#.replace(',', ", ").as_str(), "{report:?}");
 }
 
 #[test]
@@ -227,14 +197,7 @@ def main():
     );
     assert_eq!(
         tried,
-        json!([
-            "ENETUNREACH",
-            "ENETUNREACH",
-            "ENETUNREACH",
-            "ENOENT",
-            "ECONNREFUSED",
-            ["lo"]
-        ]),
+        json!(["ENETUNREACH", "ENETUNREACH", "ENETUNREACH", "ENOENT", "ECONNREFUSED", ["lo"]]),
         "only an interface that is down"
     );
 }
@@ -251,11 +214,7 @@ def main():
     return sorted({os.getpid(), os.getppid()})
 "#,
     );
-    assert_eq!(
-        survived,
-        json!([1, 2]),
-        "the script's process and its supervisor are all that it can name"
-    );
+    assert_eq!(survived, json!([1, 2]), "the script's process and its supervisor are all that it can name");
 }
 
 #[test]

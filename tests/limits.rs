@@ -13,10 +13,7 @@ fn a_busy_loop_ends_at_its_deadline() {
     limits.timeout = Duration::from_millis(500);
     let timeout = limits.timeout;
     let report = execute_with("def main():\n    while True: pass", |e| e.limits(limits));
-    assert!(
-        matches!(report.outcome, Outcome::TimedOut { limit } if limit == timeout),
-        "{report:?}"
-    );
+    assert!(matches!(report.outcome, Outcome::TimedOut { limit } if limit == timeout), "{report:?}");
     assert!(report.usage.wall >= timeout, "{report:?}");
     assert!(
         report.usage.cpu >= timeout / 4,
@@ -38,10 +35,7 @@ fn a_hang_ends_at_its_deadline_wherever_it_is() {
         let mut limits = Limits::default();
         limits.timeout = Duration::from_millis(400);
         let report = execute_with(source, |e| e.limits(limits));
-        assert!(
-            matches!(report.outcome, Outcome::TimedOut { .. }),
-            "{source}\n{report:?}"
-        );
+        assert!(matches!(report.outcome, Outcome::TimedOut { .. }), "{source}\n{report:?}");
     }
 }
 
@@ -85,10 +79,7 @@ fn scratch_and_shared_memory_count_as_memory_where_a_cgroup_counts() {
         |e| e.limits(limits),
     );
     if rustix::process::geteuid().is_root() {
-        assert!(
-            matches!(report.outcome, Outcome::OutOfMemory { .. }),
-            "{report:?}"
-        );
+        assert!(matches!(report.outcome, Outcome::OutOfMemory { .. }), "{report:?}");
     } else {
         eprintln!(
             "SKIPPED scratch_and_shared_memory_count_as_memory_where_a_cgroup_counts: needs root for a control group"
@@ -106,9 +97,7 @@ fn a_fork_bomb_is_bounded() {
         "import os, time\ndef main():\n    n = 0\n    while True:\n        try:\n            if os.fork() == 0:\n                time.sleep(60)\n                os._exit(0)\n            n += 1\n        except BlockingIOError:\n            return n",
         |e| e.limits(limits),
     );
-    let Outcome::Returned(json) = &report.outcome else {
-        panic!("{report:?}")
-    };
+    let Outcome::Returned(json) = &report.outcome else { panic!("{report:?}") };
     let forked: u32 = json.get().parse().unwrap();
     assert!(forked < most && forked >= most - 3, "{forked} of {most}");
 }
@@ -122,9 +111,7 @@ fn threads_count_as_processes() {
         "import threading, time\ndef main():\n    n = 0\n    while True:\n        try:\n            threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n            n += 1\n        except RuntimeError:\n            return n",
         |e| e.limits(limits),
     );
-    let Outcome::Returned(json) = &report.outcome else {
-        panic!("{report:?}")
-    };
+    let Outcome::Returned(json) = &report.outcome else { panic!("{report:?}") };
     assert!(json.get().parse::<u32>().unwrap() < most, "{report:?}");
 }
 
@@ -153,10 +140,7 @@ fn a_child_that_keeps_stdout_open_delays_nothing() {
         |e| e,
     );
     assert_eq!(report.stdout.text, "out\n");
-    assert!(
-        start.elapsed() < Duration::from_secs(30),
-        "the child's minute was waited for"
-    );
+    assert!(start.elapsed() < Duration::from_secs(30), "the child's minute was waited for");
 }
 
 #[test]
@@ -169,11 +153,7 @@ fn dropping_a_running_execution_ends_it() {
     let alive = || {
         let lines = std::fs::read_dir("/proc").unwrap().flatten();
         let mut lines = lines.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-        lines.any(|line| {
-            String::from_utf8_lossy(&line)
-                .split('\0')
-                .any(|arg| arg == marker)
-        })
+        lines.any(|line| String::from_utf8_lossy(&line).split('\0').any(|arg| arg == marker))
     };
     tokio().block_on(async {
         let mut running =

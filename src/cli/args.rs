@@ -23,8 +23,7 @@ pub(crate) struct Cli {
 impl Cli {
     /// The command given, else `serve` with its defaults and variables.
     pub(crate) fn command(self) -> Command {
-        self.command
-            .unwrap_or_else(|| Cli::parse_from(["python-executor", "serve"]).command())
+        self.command.unwrap_or_else(|| Cli::parse_from(["python-executor", "serve"]).command())
     }
 }
 
@@ -131,31 +130,23 @@ pub(crate) struct RuntimeArgs {
     #[arg(long, env = "PYTHON_EXECUTOR_NSJAIL", value_name = "FILE")]
     nsjail: Option<PathBuf>,
     /// Packages beside numpy and pandas, as pip's requirements file. May be given more than once.
-    #[arg(
-        long,
-        env = "PYTHON_EXECUTOR_REQUIREMENTS",
-        value_name = "FILE",
-        value_delimiter = ':'
-    )]
+    #[arg(long, env = "PYTHON_EXECUTOR_REQUIREMENTS", value_name = "FILE", value_delimiter = ':')]
     requirements: Vec<PathBuf>,
 }
 
 impl RuntimeArgs {
     pub(crate) fn options(&self) -> Result<RuntimeOptions, Failure> {
-        let mut options = match &self.cache_dir {
-            Some(folder) => RuntimeOptions::new(folder),
-            None => RuntimeOptions::from_environment()?,
-        };
+        let mut options = RuntimeOptions::new(match &self.cache_dir {
+            Some(folder) => folder.clone(),
+            None => python_executor::cache_dir()?,
+        });
         if let Some(python) = &self.python {
             options = options.python(python);
         }
         if let Some(nsjail) = &self.nsjail {
             options = options.nsjail(nsjail);
         }
-        Ok(self
-            .requirements
-            .iter()
-            .fold(options, |options, file| options.requirements(file)))
+        Ok(self.requirements.iter().fold(options, |options, file| options.requirements(file)))
     }
 }
 

@@ -22,17 +22,8 @@ pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
         println!("{name}: ok");
         return Ok(exit::OK);
     };
-    let Fault {
-        message,
-        line,
-        column,
-        traceback,
-    } = fault;
-    let place = [line, column]
-        .into_iter()
-        .flatten()
-        .map(|number| format!(":{number}"))
-        .collect::<String>();
+    let Fault { message, line, column, traceback } = fault;
+    let place = [line, column].into_iter().flatten().map(|number| format!(":{number}")).collect::<String>();
     println!("{name}{place}: {kind}: {message}");
     if let Some(traceback) = traceback {
         println!("{}", traceback.trim_end());

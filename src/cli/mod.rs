@@ -35,7 +35,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Setup(args) => provision(&args).map(|runtime| {
-            eprintln!("ready: {}", runtime.root().display());
+            eprintln!("ready: {}", runtime.rootfs().display());
             exit::OK
         }),
         Command::Openapi { yaml } => {

@@ -36,10 +36,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
         Err(error) => return Err(error.into()),
     };
     if args.json {
-        write(
-            io::stdout(),
-            format!("{}\n", report_json(report.clone())).as_bytes(),
-        )?;
+        write(io::stdout(), format!("{}\n", report_json(report.clone())).as_bytes())?;
     } else {
         conclude(&report)?;
     }
@@ -71,21 +68,15 @@ fn conclude(report: &Report) -> Result<(), Failure> {
     }
     if let Some(result) = report.outcome.result() {
         // On a line of its own, whatever the script printed last.
-        let newline = if report.stdout.text.is_empty() || report.stdout.text.ends_with('\n') {
-            ""
-        } else {
-            "\n"
-        };
+        let newline =
+            if report.stdout.text.is_empty() || report.stdout.text.ends_with('\n') { "" } else { "\n" };
         return write(io::stdout(), format!("{newline}{}\n", result.get()).as_bytes());
     }
     if let Some((kind, fault)) = report.outcome.failure() {
         if let Some(traceback) = &fault.traceback {
             eprintln!("{}", traceback.trim_end());
         }
-        let place = fault
-            .line
-            .map(|line| format!(" (line {line})"))
-            .unwrap_or_default();
+        let place = fault.line.map(|line| format!(" (line {line})")).unwrap_or_default();
         eprintln!("error: {}: {}{place}", kind.as_str(), fault.message);
     }
     Ok(())

@@ -27,12 +27,7 @@ pub(crate) struct Drain<'a> {
 
 impl<'a> Drain<'a> {
     pub(crate) fn new(pipe: &'a Receiver, ended: watch::Receiver<bool>) -> Self {
-        Self {
-            pipe,
-            ended,
-            over: false,
-            buffer: vec![0; CHUNK],
-        }
+        Self { pipe, ended, over: false, buffer: vec![0; CHUNK] }
     }
 
     /// What was written next; `None` at the end.
@@ -94,11 +89,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            limit,
-            truncated: false,
-        }
+        Self { bytes: Vec::new(), limit, truncated: false }
     }
 
     /// Keeps what fits of `chunk`, and returns that part.
@@ -117,29 +108,19 @@ impl Kept {
     /// What was kept, as text. A character that the cut went through is left out.
     pub(crate) fn text(mut self) -> Captured {
         if self.truncated
-            && let Some(Err(error)) = self
-                .bytes
-                .utf8_chunks()
-                .last()
-                .map(|last| std::str::from_utf8(last.invalid()))
+            && let Some(Err(error)) =
+                self.bytes.utf8_chunks().last().map(|last| std::str::from_utf8(last.invalid()))
             && error.error_len().is_none()
         {
-            let cut = self.bytes.len()
-                - self
-                    .bytes
-                    .utf8_chunks()
-                    .last()
-                    .map_or(0, |last| last.invalid().len());
+            let cut =
+                self.bytes.len() - self.bytes.utf8_chunks().last().map_or(0, |last| last.invalid().len());
             self.bytes.truncate(cut);
         }
         let text = match String::from_utf8(self.bytes) {
             Ok(text) => text,
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
-        Captured {
-            text,
-            truncated: self.truncated,
-        }
+        Captured { text, truncated: self.truncated }
     }
 }
 
@@ -159,38 +140,16 @@ mod tests {
 
     #[test]
     fn what_fits_is_whole_and_what_does_not_is_cut_and_said_so() {
-        assert_eq!(
-            kept(5, b"hello"),
-            Captured {
-                text: "hello".into(),
-                truncated: false
-            }
-        );
-        assert_eq!(
-            kept(4, b"hello"),
-            Captured {
-                text: "hell".into(),
-                truncated: true
-            }
-        );
-        assert_eq!(
-            kept(0, b"hello"),
-            Captured {
-                text: String::new(),
-                truncated: true
-            }
-        );
+        assert_eq!(kept(5, b"hello"), Captured { text: "hello".into(), truncated: false });
+        assert_eq!(kept(4, b"hello"), Captured { text: "hell".into(), truncated: true });
+        assert_eq!(kept(0, b"hello"), Captured { text: String::new(), truncated: true });
     }
 
     #[test]
     fn the_cut_goes_between_characters_and_invalid_bytes_are_replaced() {
         assert_eq!(kept(4, "abcé".as_bytes()).text, "abc");
         assert_eq!(kept(4, b"abc\xff\xfe").text, "abc\u{fffd}");
-        assert_eq!(
-            kept(9, b"a\xc3").text,
-            "a\u{fffd}",
-            "nothing was cut here: the byte is wrong"
-        );
+        assert_eq!(kept(9, b"a\xc3").text, "a\u{fffd}", "nothing was cut here: the byte is wrong");
     }
 
     proptest! {

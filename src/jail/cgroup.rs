@@ -21,11 +21,7 @@ const OWN_PROCESSES: u64 = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CgroupParent {
     /// One folder per controller.
-    V1 {
-        memory: Option<PathBuf>,
-        pids: Option<PathBuf>,
-        cpuacct: Option<PathBuf>,
-    },
+    V1 { memory: Option<PathBuf>, pids: Option<PathBuf>, cpuacct: Option<PathBuf> },
     /// One folder with the memory and pids controllers enabled for its children.
     V2(PathBuf),
 }
@@ -47,11 +43,7 @@ impl CgroupParent {
             Some(folder)
         };
         let (memory, pids, cpuacct) = (writable("memory"), writable("pids"), writable("cpuacct"));
-        (memory.is_some() || pids.is_some()).then_some(Self::V1 {
-            memory,
-            pids,
-            cpuacct,
-        })
+        (memory.is_some() || pids.is_some()).then_some(Self::V1 { memory, pids, cpuacct })
     }
 
     fn version_2(own: &str, mounts: &str) -> Option<Self> {
@@ -60,17 +52,12 @@ impl CgroupParent {
             fs::read_to_string(folder.join(file))
                 .is_ok_and(|text| text.split_whitespace().any(|word| word == controller))
         };
-        if !["memory", "pids"]
-            .iter()
-            .all(|controller| has("cgroup.controllers", controller))
-        {
+        if !["memory", "pids"].iter().all(|controller| has("cgroup.controllers", controller)) {
             return None;
         }
         rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).ok()?;
         let enable = || fs::write(folder.join("cgroup.subtree_control"), "+memory +pids");
-        if !["memory", "pids"]
-            .iter()
-            .all(|controller| has("cgroup.subtree_control", controller))
+        if !["memory", "pids"].iter().all(|controller| has("cgroup.subtree_control", controller))
             && enable().is_err()
         {
             // A group with processes of its own can't have controllers below it, the root apart. If we are the
@@ -89,15 +76,9 @@ impl CgroupParent {
 
     fn folders(&self) -> Vec<&Path> {
         match self {
-            Self::V1 {
-                memory,
-                pids,
-                cpuacct,
-            } => [memory, pids, cpuacct]
-                .into_iter()
-                .flatten()
-                .map(PathBuf::as_path)
-                .collect(),
+            Self::V1 { memory, pids, cpuacct } => {
+                [memory, pids, cpuacct].into_iter().flatten().map(PathBuf::as_path).collect()
+            }
             Self::V2(folder) => vec![folder],
         }
     }
@@ -113,15 +94,8 @@ impl CgroupParent {
     /// Makes a group under these limits.
     pub(crate) fn create(&self, limits: &Limits) -> io::Result<Cgroup> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!(
-            "{PREFIX}{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let mut group = Cgroup {
-            parts: Vec::new(),
-            version_2: matches!(self, Self::V2(_)),
-        };
+        let name = format!("{PREFIX}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut group = Cgroup { parts: Vec::new(), version_2: matches!(self, Self::V2(_)) };
         for folder in self.folders() {
             let part = folder.join(&name);
             fs::create_dir(&part)?;
@@ -162,10 +136,7 @@ impl Cgroup {
 
     /// The file of that name in whichever part has it.
     fn file(&self, name: &str) -> Option<PathBuf> {
-        self.parts
-            .iter()
-            .map(|part| part.join(name))
-            .find(|path| path.exists())
+        self.parts.iter().map(|part| part.join(name)).find(|path| path.exists())
     }
 
     /// Files to which a process writes `0` in order to enter.
@@ -178,21 +149,13 @@ impl Cgroup {
 
     /// Processes in it that the kernel killed for want of memory.
     pub(crate) fn oom_kills(&self) -> u64 {
-        let file = if self.version_2 {
-            "memory.events"
-        } else {
-            "memory.oom_control"
-        };
+        let file = if self.version_2 { "memory.events" } else { "memory.oom_control" };
         self.keyed(file, "oom_kill").unwrap_or(0)
     }
 
     /// The most memory it held at one time, in bytes.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
-        let file = if self.version_2 {
-            "memory.peak"
-        } else {
-            "memory.max_usage_in_bytes"
-        };
+        let file = if self.version_2 { "memory.peak" } else { "memory.max_usage_in_bytes" };
         fs::read_to_string(self.file(file)?).ok()?.trim().parse().ok()
     }
 
@@ -201,18 +164,13 @@ impl Cgroup {
         if self.version_2 {
             return self.keyed("cpu.stat", "usage_usec").map(Duration::from_micros);
         }
-        let nanoseconds = fs::read_to_string(self.file("cpuacct.usage")?)
-            .ok()?
-            .trim()
-            .parse()
-            .ok()?;
+        let nanoseconds = fs::read_to_string(self.file("cpuacct.usage")?).ok()?.trim().parse().ok()?;
         Some(Duration::from_nanos(nanoseconds))
     }
 
     fn keyed(&self, file: &str, key: &str) -> Option<u64> {
         let text = fs::read_to_string(self.file(file)?).ok()?;
-        text.lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
+        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
     }
 }
 
@@ -246,9 +204,8 @@ fn clear_leftovers(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(pid) = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok())
+        let Some(pid) =
+            name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok())
         else {
             continue;
         };
@@ -281,10 +238,8 @@ fn own_folder(own: &str, mounts: &str, controller: Option<&str>) -> Option<PathB
             None => kind == "cgroup2",
         };
         // A container may see only a part of the tree, mounted as if it were the whole.
-        let below = Path::new(group)
-            .strip_prefix(root)
-            .or_else(|_| Path::new(group).strip_prefix("/"))
-            .ok()?;
+        let below =
+            Path::new(group).strip_prefix(root).or_else(|_| Path::new(group).strip_prefix("/")).ok()?;
         found.then(|| Path::new(point).join(below))
     })
 }
@@ -301,14 +256,8 @@ mod tests {
     #[test]
     fn version_1_has_a_folder_per_controller() {
         let own = "8:memory:/service/a\n2:cpu,cpuacct:/\n0::/\n";
-        assert_eq!(
-            own_folder(own, MOUNTS_1, Some("memory")),
-            Some("/sys/fs/cgroup/memory/service/a".into())
-        );
-        assert_eq!(
-            own_folder(own, MOUNTS_1, Some("cpuacct")),
-            Some("/sys/fs/cgroup/cpu,cpuacct/".into())
-        );
+        assert_eq!(own_folder(own, MOUNTS_1, Some("memory")), Some("/sys/fs/cgroup/memory/service/a".into()));
+        assert_eq!(own_folder(own, MOUNTS_1, Some("cpuacct")), Some("/sys/fs/cgroup/cpu,cpuacct/".into()));
         assert_eq!(own_folder(own, MOUNTS_1, Some("pids")), None);
     }
 
@@ -326,9 +275,6 @@ mod tests {
     fn a_container_sees_its_own_part_of_the_tree_as_the_whole() {
         let mounts = "35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
         let own = "8:memory:/docker/abc\n";
-        assert_eq!(
-            own_folder(own, mounts, Some("memory")),
-            Some("/sys/fs/cgroup/memory/".into())
-        );
+        assert_eq!(own_folder(own, mounts, Some("memory")), Some("/sys/fs/cgroup/memory/".into()));
     }
 }

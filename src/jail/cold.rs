@@ -51,22 +51,11 @@ pub(crate) async fn run(
     events: &mpsc::Sender<Event>,
 ) -> Result<Report, JailError> {
     let limits = &job.limits;
-    let plan = plan(
-        environment.uid,
-        environment.gid,
-        environment.bounds_memory(),
-        limits,
-    );
+    let plan = plan(environment.uid, environment.gid, environment.bounds_memory(), limits);
     // Dropped last: a control group can be removed when its processes are gone.
-    let cgroup = environment
-        .cgroups
-        .as_ref()
-        .map(|cgroups| cgroups.create(limits))
-        .transpose();
+    let cgroup = environment.cgroups.as_ref().map(|cgroups| cgroups.create(limits)).transpose();
     let cgroup = cgroup.map_err(JailError::system("make a control group"))?;
-    let entrances = cgroup
-        .as_ref()
-        .map_or(Ok(Vec::new()), |cgroup| cgroup.entrances());
+    let entrances = cgroup.as_ref().map_or(Ok(Vec::new()), |cgroup| cgroup.entrances());
     let request = Request {
         op: job.op,
         result_bytes: limits.result_bytes,
@@ -103,9 +92,7 @@ pub(crate) async fn run(
         stop: supervised.stop,
         frame: result.whole().and_then(Frame::decode),
         oom_kills: cgroup.as_ref().map_or(0, |cgroup| cgroup.oom_kills()),
-        jail_signal: (129..=192)
-            .contains(&supervised.nsjail.status)
-            .then(|| supervised.nsjail.status - 128),
+        jail_signal: (129..=192).contains(&supervised.nsjail.status).then(|| supervised.nsjail.status - 128),
     };
     let Some(outcome) = judge(evidence, limits) else {
         let log = log.text().text;
@@ -114,10 +101,7 @@ pub(crate) async fn run(
             status => format!("exit status {status}"),
         };
         return Err(match supervised {
-            Supervised {
-                stop: Some(Stop::Cancelled),
-                ..
-            } => JailError::Cancelled,
+            Supervised { stop: Some(Stop::Cancelled), .. } => JailError::Cancelled,
             Supervised { ready: false, .. } => JailError::NotStarted { status, log },
             _ => JailError::Broke { status, log },
         });
@@ -133,12 +117,7 @@ pub(crate) async fn run(
             .and_then(|cgroup| cgroup.peak_memory())
             .unwrap_or(supervised.nsjail.peak_memory),
     };
-    Ok(Report {
-        outcome,
-        stdout: stdout.text(),
-        stderr: stderr.text(),
-        usage,
-    })
+    Ok(Report { outcome, stdout: stdout.text(), stderr: stderr.text(), usage })
 }
 
 /// What was seen of a jail from its start to its end.
@@ -241,10 +220,7 @@ async fn follow_status(
         text.extend_from_slice(&chunk[..chunk.len().min(STATUS_BYTES)]);
         while let Some(newline) = text.iter().position(|&byte| byte == b'\n') {
             let line: Vec<u8> = text.drain(..=newline).collect();
-            if let Some(line) = std::str::from_utf8(&line[..newline])
-                .ok()
-                .and_then(StatusLine::parse)
-            {
+            if let Some(line) = std::str::from_utf8(&line[..newline]).ok().and_then(StatusLine::parse) {
                 let _ = lines.send(line);
             }
         }

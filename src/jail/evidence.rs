@@ -39,14 +39,10 @@ pub(crate) struct Evidence {
 /// The outcome, or `None` where the evidence speaks of a failure of ours.
 pub(crate) fn judge(evidence: Evidence, limits: &Limits) -> Option<Outcome> {
     const SIGKILL: i32 = 9;
-    let out_of_memory = Outcome::OutOfMemory {
-        limit: limits.memory_bytes,
-    };
+    let out_of_memory = Outcome::OutOfMemory { limit: limits.memory_bytes };
     match evidence.stop {
         Some(Stop::Deadline) => {
-            return Some(Outcome::TimedOut {
-                limit: limits.timeout,
-            });
+            return Some(Outcome::TimedOut { limit: limits.timeout });
         }
         Some(Stop::StartDeadline | Stop::Cancelled) => return None,
         None => {}
@@ -78,14 +74,7 @@ mod tests {
     use super::*;
 
     fn ended(end: End) -> Evidence {
-        Evidence {
-            ready: true,
-            ended: Some(end),
-            stop: None,
-            frame: None,
-            oom_kills: 0,
-            jail_signal: None,
-        }
+        Evidence { ready: true, ended: Some(end), stop: None, frame: None, oom_kills: 0, jail_signal: None }
     }
 
     fn returned() -> Option<Frame> {
@@ -104,27 +93,9 @@ mod tests {
 
     #[test]
     fn a_frame_counts_only_with_a_clean_exit() {
-        assert_eq!(
-            name(Evidence {
-                frame: returned(),
-                ..ended(End::Exit(0))
-            }),
-            "returned 1"
-        );
-        assert_eq!(
-            name(Evidence {
-                frame: returned(),
-                ..ended(End::Exit(3))
-            }),
-            "exited 3"
-        );
-        assert_eq!(
-            name(Evidence {
-                frame: returned(),
-                ..ended(End::Signal(11))
-            }),
-            "killed 11"
-        );
+        assert_eq!(name(Evidence { frame: returned(), ..ended(End::Exit(0)) }), "returned 1");
+        assert_eq!(name(Evidence { frame: returned(), ..ended(End::Exit(3)) }), "exited 3");
+        assert_eq!(name(Evidence { frame: returned(), ..ended(End::Signal(11)) }), "killed 11");
         assert_eq!(name(ended(End::Exit(0))), "exited 0");
     }
 
@@ -137,63 +108,24 @@ mod tests {
 
     #[test]
     fn the_deadline_outweighs_a_result_that_came_before_a_hang() {
-        let evidence = Evidence {
-            frame: returned(),
-            ended: None,
-            stop: Some(Stop::Deadline),
-            ..ended(End::Exit(0))
-        };
+        let evidence =
+            Evidence { frame: returned(), ended: None, stop: Some(Stop::Deadline), ..ended(End::Exit(0)) };
         assert_eq!(name(evidence), "timeout");
     }
 
     #[test]
     fn a_kill_is_for_memory_only_where_the_kernel_counted_one() {
-        assert_eq!(
-            name(Evidence {
-                oom_kills: 1,
-                ..ended(End::Signal(9))
-            }),
-            "memory_limit"
-        );
-        assert_eq!(
-            name(Evidence {
-                oom_kills: 1,
-                ended: None,
-                ..ended(End::Exit(0))
-            }),
-            "memory_limit"
-        );
+        assert_eq!(name(Evidence { oom_kills: 1, ..ended(End::Signal(9)) }), "memory_limit");
+        assert_eq!(name(Evidence { oom_kills: 1, ended: None, ..ended(End::Exit(0)) }), "memory_limit");
         assert_eq!(name(ended(End::Signal(9))), "killed 9");
-        assert_eq!(
-            name(Evidence {
-                oom_kills: 1,
-                ..ended(End::Signal(11))
-            }),
-            "killed 11"
-        );
-        assert_eq!(
-            name(Evidence {
-                oom_kills: 1,
-                frame: returned(),
-                ..ended(End::Exit(0))
-            }),
-            "returned 1"
-        );
+        assert_eq!(name(Evidence { oom_kills: 1, ..ended(End::Signal(11)) }), "killed 11");
+        assert_eq!(name(Evidence { oom_kills: 1, frame: returned(), ..ended(End::Exit(0)) }), "returned 1");
     }
 
     #[test]
     fn a_dead_supervisor_is_the_scripts_doing_a_dead_nsjail_ours() {
-        let dead = || Evidence {
-            ended: None,
-            ..ended(End::Exit(0))
-        };
-        assert_eq!(
-            name(Evidence {
-                jail_signal: Some(9),
-                ..dead()
-            }),
-            "killed 9"
-        );
+        let dead = || Evidence { ended: None, ..ended(End::Exit(0)) };
+        assert_eq!(name(Evidence { jail_signal: Some(9), ..dead() }), "killed 9");
         assert_eq!(name(dead()), "ours");
     }
 
@@ -208,12 +140,6 @@ mod tests {
         };
         assert_eq!(name(early(0)), "ours");
         assert_eq!(name(early(1)), "memory_limit");
-        assert_eq!(
-            name(Evidence {
-                stop: Some(Stop::StartDeadline),
-                ..early(0)
-            }),
-            "ours"
-        );
+        assert_eq!(name(Evidence { stop: Some(Stop::StartDeadline), ..early(0) }), "ours");
     }
 }

@@ -31,10 +31,7 @@ pub(crate) fn nsjail_config(plan: &Plan, rootfs: &Path, runner: &str) -> String 
     };
     let mut text = String::with_capacity(TEMPLATE.len() + 256);
     // Comments are for the reader of the template; nsjail needs none.
-    for line in TEMPLATE
-        .lines()
-        .filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'))
-    {
+    for line in TEMPLATE.lines().filter(|line| !line.is_empty() && !line.trim_start().starts_with('#')) {
         let mut rest = line;
         while let Some((before, after)) = rest.split_once("${") {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
@@ -69,11 +66,8 @@ mod tests {
 
     #[test]
     fn root_with_a_memory_cgroup() {
-        let config = nsjail_config(
-            &plan(0, 0, true, &Limits::default()),
-            Path::new("/cache/rootfs"),
-            "/runner/1",
-        );
+        let config =
+            nsjail_config(&plan(0, 0, true, &Limits::default()), Path::new("/cache/rootfs"), "/runner/1");
         insta::assert_snapshot!(config);
     }
 
@@ -89,11 +83,7 @@ mod tests {
 
     #[test]
     fn a_path_cannot_leave_its_quotes() {
-        let config = nsjail_config(
-            &plan(0, 0, true, &Limits::default()),
-            Path::new("/a\"b\\c"),
-            "/runner/1",
-        );
+        let config = nsjail_config(&plan(0, 0, true, &Limits::default()), Path::new("/a\"b\\c"), "/runner/1");
         assert!(config.contains(r#"src: "/a\"b\\c" dst: "/""#), "{config}");
     }
 

@@ -29,9 +29,7 @@ impl Environment {
 
     /// Whether a cgroup bounds the memory of all processes of a jail together.
     pub(crate) fn bounds_memory(&self) -> bool {
-        self.cgroups
-            .as_ref()
-            .is_some_and(|cgroups| cgroups.bounds_memory())
+        self.cgroups.as_ref().is_some_and(|cgroups| cgroups.bounds_memory())
     }
 }
 
@@ -66,11 +64,7 @@ pub(crate) fn plan(uid: u32, gid: u32, memory_bounded: bool, limits: &Limits) ->
         outside_gid: if uid == 0 { NOBODY } else { gid },
         // Where a cgroup counts pages, address space is bounded only against absurdity: thread stacks and
         // malloc arenas reserve far more than they touch. Where none does, this is the bound.
-        address_space_mib: if memory_bounded {
-            memory_mib.saturating_add(2048)
-        } else {
-            memory_mib
-        },
+        address_space_mib: if memory_bounded { memory_mib.saturating_add(2048) } else { memory_mib },
         file_mib: limits.scratch_bytes.div_ceil(MIB),
         time_limit_s: limits.timeout.as_secs().saturating_add(START_SECONDS + 5),
         // The supervisor is one too.
@@ -97,19 +91,12 @@ mod tests {
     #[test]
     fn without_a_cgroup_the_address_space_is_the_bound() {
         let limits = Limits::default();
-        assert_eq!(
-            plan(1001, 100, false, &limits).address_space_mib,
-            limits.memory_bytes >> 20
-        );
+        assert_eq!(plan(1001, 100, false, &limits).address_space_mib, limits.memory_bytes >> 20);
     }
 
     #[test]
     fn no_limit_can_turn_a_bound_of_scratch_off() {
-        let limits = Limits {
-            scratch_bytes: 0,
-            scratch_inodes: 0,
-            ..Limits::default()
-        };
+        let limits = Limits { scratch_bytes: 0, scratch_inodes: 0, ..Limits::default() };
         let plan = plan(0, 0, true, &limits);
         assert!(plan.scratch_bytes > 0 && plan.scratch_inodes > 0);
     }

@@ -76,42 +76,23 @@ impl Launch<'_> {
             map(sealed(c"config", self.config.as_bytes())?, CONFIG_FD),
         ];
         let mut command = Command::new(self.nsjail);
-        command
-            .arg("--config")
-            .arg(format!("/proc/self/fd/{CONFIG_FD}"))
-            .env_clear()
-            .current_dir("/");
+        command.arg("--config").arg(format!("/proc/self/fd/{CONFIG_FD}")).env_clear().current_dir("/");
         // A Ctrl-C on our terminal is ours: an execution ends when we say so.
         command.process_group(0);
         let entrances = self.entrances;
         let before_exec = move || {
             // Should the server die, the kernel ends nsjail, and so the jail.
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-            entrances
-                .iter()
-                .try_for_each(|entrance| rustix::io::write(entrance, b"0").map(drop))?;
+            entrances.iter().try_for_each(|entrance| rustix::io::write(entrance, b"0").map(drop))?;
             Ok(())
         };
         // SAFETY: runs between fork and exec, and makes system calls only: nothing allocates or takes a lock.
         unsafe { command.pre_exec(before_exec) };
         // After `before_exec`, whose descriptors these numbers could be.
-        command
-            .fd_mappings(descriptors)
-            .map_err(|_| io::ErrorKind::InvalidInput)?;
+        command.fd_mappings(descriptors).map_err(|_| io::ErrorKind::InvalidInput)?;
         let child = on_spawner_thread(move || command.spawn()).await??;
         let pid = Pid::from_child(&child);
-        Ok((
-            Nsjail {
-                pid: Arc::new(Mutex::new(Some(pid))),
-            },
-            Pipes {
-                stdout,
-                stderr,
-                result,
-                status,
-                log,
-            },
-        ))
+        Ok((Nsjail { pid: Arc::new(Mutex::new(Some(pid))) }, Pipes { stdout, stderr, result, status, log }))
     }
 }
 
@@ -184,11 +165,7 @@ fn reap(pid: Pid) -> io::Result<Ended> {
             + Duration::from_micros(u64::try_from(t.tv_usec).unwrap_or(0))
     };
     Ok(Ended {
-        status: if libc::WIFEXITED(status) {
-            libc::WEXITSTATUS(status)
-        } else {
-            -libc::WTERMSIG(status)
-        },
+        status: if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) },
         cpu: time(usage.ru_utime) + time(usage.ru_stime),
         peak_memory: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
     })
@@ -201,12 +178,7 @@ fn cpu_of_tree(pid: i32, depth: u32) -> Duration {
         return Duration::ZERO;
     };
     // Fields 14 to 17 of proc_pid_stat(5), counted after the command's name, which may hold anything.
-    let fields = stat
-        .rsplit_once(')')
-        .map_or("", |(_, rest)| rest)
-        .split_whitespace()
-        .skip(11)
-        .take(4);
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().skip(11).take(4);
     let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
     let own = Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64);
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
@@ -214,9 +186,7 @@ fn cpu_of_tree(pid: i32, depth: u32) -> Duration {
     if depth == DEEPEST {
         own
     } else {
-        own + children
-            .map(|child| cpu_of_tree(child, depth + 1))
-            .sum::<Duration>()
+        own + children.map(|child| cpu_of_tree(child, depth + 1)).sum::<Duration>()
     }
 }
 
@@ -248,17 +218,11 @@ async fn on_spawner_thread<T: Send + 'static>(job: impl FnOnce() -> T + Send + '
     let spawner = SPAWNER.get_or_init(|| {
         let (jobs, queue) = mpsc::channel::<Job>();
         let thread = std::thread::Builder::new().name("jail-spawner".into());
-        thread
-            .spawn(move || queue.into_iter().for_each(|job| job()))
-            .ok()
-            .map(|_| jobs)
+        thread.spawn(move || queue.into_iter().for_each(|job| job())).ok().map(|_| jobs)
     });
     let (answer, answered) = tokio::sync::oneshot::channel();
     let gone = || io::Error::other("the thread that starts jails is gone");
     let job: Job = Box::new(move || drop(answer.send(job())));
-    spawner
-        .as_ref()
-        .and_then(|jobs| jobs.send(job).ok())
-        .ok_or_else(gone)?;
+    spawner.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or_else(gone)?;
     answered.await.map_err(|_| gone())
 }

@@ -33,13 +33,7 @@ impl Request<'_> {
             Op::Compile => "compile",
         };
         let (script, args) = (self.script, self.args);
-        format!(
-            "{op} {} {} {}\n{script}{args}",
-            self.result_bytes,
-            script.len(),
-            args.len()
-        )
-        .into_bytes()
+        format!("{op} {} {} {}\n{script}{args}", self.result_bytes, script.len(), args.len()).into_bytes()
     }
 }
 
@@ -120,29 +114,16 @@ mod tests {
 
     #[test]
     fn a_request_is_a_header_line_the_script_and_the_arguments() {
-        let request = Request {
-            op: Op::Run,
-            result_bytes: 10,
-            script: "é = 1\n",
-            args: r#"{"a":1}"#,
-        };
+        let request = Request { op: Op::Run, result_bytes: 10, script: "é = 1\n", args: r#"{"a":1}"# };
         assert_eq!(request.encode(), "run 10 7 7\né = 1\n{\"a\":1}".as_bytes());
     }
 
     #[test]
     fn only_the_supervisors_own_lines_are_understood() {
         assert_eq!(StatusLine::parse("ready"), Some(StatusLine::Ready));
-        assert_eq!(
-            StatusLine::parse("exit 137"),
-            Some(StatusLine::Ended(End::Exit(137)))
-        );
-        assert_eq!(
-            StatusLine::parse("signal 9"),
-            Some(StatusLine::Ended(End::Signal(9)))
-        );
-        for line in [
-            "", "ready ", "ready 1", "exit", "exit x", "exit 1 2", "READY", "signal", "done 1",
-        ] {
+        assert_eq!(StatusLine::parse("exit 137"), Some(StatusLine::Ended(End::Exit(137))));
+        assert_eq!(StatusLine::parse("signal 9"), Some(StatusLine::Ended(End::Signal(9))));
+        for line in ["", "ready ", "ready 1", "exit", "exit x", "exit 1 2", "READY", "signal", "done 1"] {
             assert_eq!(StatusLine::parse(line), None, "{line:?}");
         }
     }
@@ -167,10 +148,7 @@ mod tests {
         ] {
             assert!(frame(text).is_none(), "{text:?}");
         }
-        assert!(
-            Frame::decode(b"returned 3\n\"\xff\"".to_vec()).is_none(),
-            "a result that isn't UTF-8"
-        );
+        assert!(Frame::decode(b"returned 3\n\"\xff\"".to_vec()).is_none(), "a result that isn't UTF-8");
         assert!(Frame::decode(vec![b'x'; 100_000]).is_none(), "no header");
     }
 

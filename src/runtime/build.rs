@@ -58,10 +58,7 @@ impl Build<'_> {
     pub(super) fn run(self, lock: &File, progress: &mut dyn FnMut(Progress)) -> Result<(), ProvisionError> {
         let folder = self.store.building(self.id);
         let (rootfs, packages) = (folder.join("rootfs"), folder.join("packages"));
-        let mut shell = Shell {
-            progress,
-            lock: Some(lock),
-        };
+        let mut shell = Shell { progress, lock: Some(lock) };
 
         if !packages.exists() && rootfs.join("packages").exists() {
             tree::rename(&rootfs.join("packages"), &packages)?;
@@ -83,9 +80,7 @@ impl Build<'_> {
         self.check(&mut shell, &folder)?;
 
         tree::remove(&folder.join("venv"))?;
-        let finished = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let finished = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.store.publish(
             self.id,
             &Manifest {
@@ -99,29 +94,19 @@ impl Build<'_> {
     }
 
     fn step(&self, shell: &mut Shell, number: usize, text: String) {
-        (shell.progress)(Progress::Step {
-            number,
-            total: STEPS,
-            text,
-        });
+        (shell.progress)(Progress::Step { number, total: STEPS, text });
     }
 
     /// Packages and nsjail: what needs the network, and what a killed build need not repeat.
     fn install(&self, shell: &mut Shell, folder: &Path) -> Result<(), ProvisionError> {
         let (packages, nsjail) = (folder.join("packages"), folder.join("nsjail"));
         if packages.exists() && (nsjail.exists() || !self.nsjail) {
-            (shell.progress)(Progress::Detail(
-                "the packages are there from an interrupted build".into(),
-            ));
+            (shell.progress)(Progress::Detail("the packages are there from an interrupted build".into()));
             return Ok(());
         }
         let pip = Pip::new(shell, self.interpreter, &self.locks.pip, folder)?;
         if !packages.exists() {
-            self.step(
-                shell,
-                1,
-                format!("installing packages for {}", self.interpreter.title()),
-            );
+            self.step(shell, 1, format!("installing packages for {}", self.interpreter.title()));
             pip.install_locked(shell, &self.locks.packages, None)?;
             if !self.requirements.is_empty() {
                 pip.install_more(shell, &self.locks.packages, self.requirements)?;
@@ -163,32 +148,21 @@ impl Build<'_> {
         if multiarch != "lib/" {
             links.push((".", &multiarch));
         }
-        links
-            .into_iter()
-            .try_for_each(|(target, path)| tree::link(target, &rootfs.join(path)))
+        links.into_iter().try_for_each(|(target, path)| tree::link(target, &rootfs.join(path)))
     }
 
     /// The standard library's place in the rootfs: below /python, as the interpreter expects it below its prefix.
     fn stdlib(&self, rootfs: &Path) -> PathBuf {
         let (major, minor, _) = self.interpreter.version;
-        rootfs
-            .join("python")
-            .join(&self.interpreter.platlibdir)
-            .join(format!("python{major}.{minor}"))
+        rootfs.join("python").join(&self.interpreter.platlibdir).join(format!("python{major}.{minor}"))
     }
 
     fn gather(&self, shell: &mut Shell, rootfs: &Path) -> Result<(), ProvisionError> {
-        let Interpreter {
-            stamp,
-            stdlib,
-            libgcc,
-            ..
-        } = self.interpreter;
+        let Interpreter { stamp, stdlib, libgcc, .. } = self.interpreter;
         // Asked where they are on the host, since they may find their libraries relative to themselves.
         let modules = libraries::objects(&stdlib.join("lib-dynload"));
         let wanted = |path: &PathBuf| {
-            path.file_name()
-                .is_some_and(|name| wanted_of_stdlib(&name.to_string_lossy(), false))
+            path.file_name().is_some_and(|name| wanted_of_stdlib(&name.to_string_lossy(), false))
         };
         let mut objects = vec![stamp.executable.clone()];
         objects.extend(modules.into_iter().filter(wanted));
@@ -206,19 +180,8 @@ impl Build<'_> {
     /// image layers.
     fn compile(&self, shell: &mut Shell, rootfs: &Path) -> Result<(), ProvisionError> {
         let mut command = child::command(&self.interpreter.stamp.executable);
-        command.args([
-            "-I",
-            "-m",
-            "compileall",
-            "-q",
-            "-j",
-            "0",
-            "--invalidation-mode",
-            "unchecked-hash",
-        ]);
-        command
-            .args(["-x", "/packages/.*/tests?/", "-p", "/", "-s"])
-            .arg(rootfs);
+        command.args(["-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]);
+        command.args(["-x", "/packages/.*/tests?/", "-p", "/", "-s"]).arg(rootfs);
         command.arg(self.stdlib(rootfs)).arg(rootfs.join("packages"));
         let ended = shell.run(command, "")?;
         // Files that don't compile (templates, examples of errors) are left to whoever imports them.
@@ -242,11 +205,7 @@ impl Build<'_> {
         if ended.status.success() {
             return Ok(());
         }
-        let reason = if ended.tail.is_empty() {
-            ended.status.to_string()
-        } else {
-            ended.tail
-        };
+        let reason = if ended.tail.is_empty() { ended.status.to_string() } else { ended.tail };
         Err(ProvisionError::DoesNotWork { reason })
     }
 }
@@ -266,28 +225,13 @@ mod tests {
 
     #[test]
     fn the_standard_library_is_copied_without_what_a_jail_has_no_use_for() {
-        for name in [
-            "json",
-            "os.py",
-            "lib-dynload",
-            "sqlite3",
-            "_sysconfigdata__linux_x86_64-linux-gnu.py",
-        ] {
+        for name in ["json", "os.py", "lib-dynload", "sqlite3", "_sysconfigdata__linux_x86_64-linux-gnu.py"] {
             assert!(wanted_of_stdlib(name, true), "{name}");
         }
-        for name in [
-            "test",
-            "tkinter",
-            "config-3.12-x86_64-linux-gnu",
-            "sitecustomize.py",
-            "__pycache__",
-        ] {
+        for name in ["test", "tkinter", "config-3.12-x86_64-linux-gnu", "sitecustomize.py", "__pycache__"] {
             assert!(!wanted_of_stdlib(name, true), "{name}");
         }
         assert!(wanted_of_stdlib("test", false));
-        assert!(!wanted_of_stdlib(
-            "_tkinter.cpython-312-x86_64-linux-gnu.so",
-            false
-        ));
+        assert!(!wanted_of_stdlib("_tkinter.cpython-312-x86_64-linux-gnu.so", false));
     }
 }

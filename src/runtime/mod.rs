@@ -22,6 +22,7 @@ mod error;
 mod interpreter;
 mod libraries;
 mod pip;
+mod progress;
 mod requirements;
 mod runner_files;
 mod store;
@@ -163,18 +164,12 @@ impl RuntimeOptions {
             build.run(&lock, progress)?;
         }
         let manifest = store.manifest(&id).map(|manifest| (id, manifest));
-        let gone = || ProvisionError::DoesNotWork {
-            reason: "it disappeared as soon as it was built".into(),
-        };
+        let gone = || ProvisionError::DoesNotWork { reason: "it disappeared as soon as it was built".into() };
         self.use_found(&store, manifest)?.ok_or_else(gone)
     }
 
     fn inputs(&self, nsjail: bool) -> Result<String, ProvisionError> {
-        Ok(requirements::digest(
-            &self.locks,
-            &requirements::read_all(&self.requirements)?,
-            nsjail,
-        ))
+        Ok(requirements::digest(&self.locks, &requirements::read_all(&self.requirements)?, nsjail))
     }
 
     /// The inputs of runtimes that will do: where an nsjail is given, it doesn't matter whether there is one inside.
@@ -206,17 +201,8 @@ impl RuntimeOptions {
             None => folder.join(NSJAIL),
         };
         let runner = runner_files::ensure(&rootfs)?;
-        let Manifest {
-            version, packages, ..
-        } = manifest;
-        Ok(Some(Runtime {
-            id,
-            rootfs,
-            nsjail,
-            version,
-            packages,
-            runner,
-        }))
+        let Manifest { version, packages, .. } = manifest;
+        Ok(Some(Runtime { id, rootfs, nsjail, version, packages, runner }))
     }
 }
 
@@ -279,10 +265,7 @@ pub fn default_cache_dir(uid: u32, xdg_cache_home: Option<&OsStr>, home: Option<
 
 /// Starts nsjail once, to see that its own libraries are there. It doesn't tell its version.
 fn check_nsjail(path: &Path) -> Result<(), ProvisionError> {
-    let failed = |reason| ProvisionError::Nsjail {
-        path: path.into(),
-        reason,
-    };
+    let failed = |reason| ProvisionError::Nsjail { path: path.into(), reason };
     let output = child::command(path)
         .arg("--help")
         .stdin(Stdio::null())

@@ -37,9 +37,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(folder: &Path) -> Self {
-        Self {
-            folder: folder.to_path_buf(),
-        }
+        Self { folder: folder.to_path_buf() }
     }
 
     /// Where a runtime is when it is ready.
@@ -56,13 +54,7 @@ impl Store {
     pub(super) fn newest(&self, inputs: &[String], stamp: Option<&Stamp>) -> Option<(String, Manifest)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         entries
-            .filter_map(|entry| {
-                entry
-                    .file_name()
-                    .to_str()?
-                    .strip_prefix("runtime-")
-                    .map(str::to_owned)
-            })
+            .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("runtime-").map(str::to_owned))
             .filter_map(|id| self.manifest(&id).map(|manifest| (id, manifest)))
             .filter(|(_, manifest)| inputs.contains(&manifest.inputs))
             .filter(|(_, manifest)| stamp.is_none_or(|stamp| manifest.stamp == *stamp))
@@ -73,19 +65,12 @@ impl Store {
     pub(super) fn manifest(&self, id: &str) -> Option<Manifest> {
         let folder = self.ready(id);
         let manifest = serde_json::from_slice(&fs::read(folder.join(MANIFEST)).ok()?).ok()?;
-        folder
-            .join("rootfs/python/bin/python3")
-            .is_file()
-            .then_some(manifest)
+        folder.join("rootfs/python/bin/python3").is_file().then_some(manifest)
     }
 
     /// Makes the folder if it isn't there.
     pub(super) fn create(&self) -> Result<(), ProvisionError> {
-        let new: Vec<_> = self
-            .folder
-            .ancestors()
-            .take_while(|folder| !folder.exists())
-            .collect();
+        let new: Vec<_> = self.folder.ancestors().take_while(|folder| !folder.exists()).collect();
         tree::folder(&self.folder)?;
         if root() {
             for folder in new.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -98,18 +83,12 @@ impl Store {
 
     /// Refuses a folder that the jail can't get to, or where anybody could plant a runtime.
     pub(super) fn check(&self) -> Result<(), ProvisionError> {
-        let unreadable = |source| ProvisionError::CacheNotWritable {
-            path: self.folder.clone(),
-            source,
-        };
+        let unreadable = |source| ProvisionError::CacheNotWritable { path: self.folder.clone(), source };
         let folder = fs::canonicalize(&self.folder).map_err(unreadable)?;
         for folder in folder.ancestors().filter(|_| root()) {
             let mode = fs::metadata(folder).map_err(unreadable)?.mode() & 0o7777;
             if mode & 0o001 == 0 {
-                return Err(ProvisionError::CacheUnreachable {
-                    folder: folder.into(),
-                    mode,
-                });
+                return Err(ProvisionError::CacheUnreachable { folder: folder.into(), mode });
             }
         }
         let mode = fs::metadata(&folder).map_err(unreadable)?.mode();
@@ -146,10 +125,8 @@ impl Store {
             .write(true)
             .open(&path)
             .map_err(in_cache("opening the lock", &path))?;
-        let failed = |error: rustix::io::Errno| ProvisionError::Lock {
-            path: path.clone(),
-            source: error.into(),
-        };
+        let failed =
+            |error: rustix::io::Errno| ProvisionError::Lock { path: path.clone(), source: error.into() };
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
             Err(error) if error == rustix::io::Errno::WOULDBLOCK => {}
@@ -187,11 +164,7 @@ mod tests {
     fn manifest(inputs: &str, executable: &str, finished_ms: u64) -> Manifest {
         Manifest {
             inputs: inputs.into(),
-            stamp: Stamp {
-                executable: executable.into(),
-                executable_size: 1,
-                executable_mtime: 1,
-            },
+            stamp: Stamp { executable: executable.into(), executable_size: 1, executable_mtime: 1 },
             version: (3, 12, 1),
             packages: vec![("numpy".into(), "2.4.6".into())],
             finished_ms,
@@ -254,16 +227,10 @@ mod tests {
 
     #[test]
     fn a_folder_that_anybody_can_write_to_is_refused() {
-        let dir = tempfile::Builder::new()
-            .permissions(fs::Permissions::from_mode(0o777))
-            .tempdir()
-            .unwrap();
+        let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o777)).tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let text = Store::new(dir.path()).check().unwrap_err().to_string();
-        assert!(
-            text.contains("everybody may write") && text.contains("--cache-dir"),
-            "{text}"
-        );
+        assert!(text.contains("everybody may write") && text.contains("--cache-dir"), "{text}");
     }
 
     #[test]
@@ -280,9 +247,6 @@ mod tests {
         let home = fs::canonicalize(dir.path().join("home")).unwrap();
         fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
         let text = Store::new(&cache).check().unwrap_err().to_string();
-        assert!(
-            text.contains(home.to_str().unwrap()) && text.contains("--cache-dir"),
-            "{text}"
-        );
+        assert!(text.contains(home.to_str().unwrap()) && text.contains("--cache-dir"), "{text}");
     }
 }

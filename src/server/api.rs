@@ -50,10 +50,7 @@ pub(crate) struct Api<E> {
 
 impl<E> Api<E> {
     pub(crate) fn new(executor: E, options: ServerOptions) -> Self {
-        Self {
-            executor,
-            options: Arc::new(options),
-        }
+        Self { executor, options: Arc::new(options) }
     }
 }
 
@@ -64,12 +61,7 @@ impl<E: Execute> Api<E> {
     /// Calls the script's top-level `main()` in a jail of its own and answers with the JSON value that it returned, and
     /// with what was written to stdout and stderr. 200 only when `main()` returned a JSON value; 422 when the script is
     /// at fault; other 4xx when the request is; 5xx when the server is. Closing the connection ends the script.
-    #[oai(
-        path = "/execute",
-        method = "post",
-        operation_id = "execute",
-        tag = "Tag::Scripts"
-    )]
+    #[oai(path = "/execute", method = "post", operation_id = "execute", tag = "Tag::Scripts")]
     async fn execute(&self, body: JsonBody) -> poem::Result<ExecuteAnswer> {
         let body = body.read(self.options.max_body_bytes).await?;
         let request = request::parse(&body).map_err(Refusal::BadRequest)?;
@@ -80,12 +72,7 @@ impl<E: Execute> Api<E> {
     /// Ask how the server is
     ///
     /// Its version, what scripts run in, and the bounds that requests are held to.
-    #[oai(
-        path = "/health",
-        method = "get",
-        operation_id = "health",
-        tag = "Tag::Operations"
-    )]
+    #[oai(path = "/health", method = "get", operation_id = "health", tag = "Tag::Operations")]
     async fn health(&self) -> poem::Result<HealthAnswer> {
         Ok(HealthAnswer(self.options.health()))
     }
@@ -94,19 +81,10 @@ impl<E: Execute> Api<E> {
 impl<E: Execute> Api<E> {
     /// Everything here lives in the handler's future: when the client goes away, poem drops it, and the execution ends.
     async fn run(&self, request: ExecuteRequest) -> Result<ExecuteAnswer, Refusal> {
-        let ExecuteRequest {
-            script,
-            args,
-            stdin,
-            limits,
-        } = request;
+        let ExecuteRequest { script, args, stdin, limits } = request;
         let limits = self.limits(limits)?;
-        let script = Script::with_max_bytes(script, self.options.max_script_bytes).map_err(|error| {
-            Refusal::PayloadTooLarge {
-                what: "script",
-                max_bytes: error.max_bytes,
-            }
-        })?;
+        let script = Script::with_max_bytes(script, self.options.max_script_bytes)
+            .map_err(|error| Refusal::PayloadTooLarge { what: "script", max_bytes: error.max_bytes })?;
         // Parsing a large source takes longer than a task may hold its thread.
         let checked = tokio::task::spawn_blocking(move || check::check(script))
             .await
@@ -115,7 +93,8 @@ impl<E: Execute> Api<E> {
             Ok(checked) => {
                 let mut execution = Execution::new(checked).stdin(stdin.unwrap_or_default()).limits(limits);
                 if let Some(args) = args {
-                    execution = execution.args(&args.0).map_err(|error| Refusal::BadRequest(error.to_string()))?;
+                    execution =
+                        execution.args(&args.0).map_err(|error| Refusal::BadRequest(error.to_string()))?;
                 }
                 let report = self.executor.execute(execution).await;
                 report.map_err(|error| Refusal::Internal(error.to_string()))?

@@ -104,12 +104,8 @@ fn endpoint(
     draining: Draining,
 ) -> impl Endpoint<Output = Response> + 'static {
     let api = std::sync::Arc::new(
-        OpenApiService::new(
-            Api::new(executor, options),
-            "python-executor",
-            env!("CARGO_PKG_VERSION"),
-        )
-        .into_endpoint(),
+        OpenApiService::new(Api::new(executor, options), "python-executor", env!("CARGO_PKG_VERSION"))
+            .into_endpoint(),
     );
     let json = openapi_json();
     let yaml = openapi_yaml();
@@ -119,19 +115,11 @@ fn endpoint(
         .at("/health", api)
         .at("/", get(make_sync(|_| Redirect::temporary("/docs"))))
         .at("/docs", get(make_sync(move |_| docs::response(&page))))
-        .at(
-            "/openapi.json",
-            get(make_sync(move |_| text("application/json", &json))),
-        )
-        .at(
-            "/openapi.yaml",
-            get(make_sync(move |_| text("application/yaml", &yaml))),
-        );
+        .at("/openapi.json", get(make_sync(move |_| text("application/json", &json))))
+        .at("/openapi.yaml", get(make_sync(move |_| text("application/yaml", &yaml))));
     envelope(routes, draining)
 }
 
 fn text(content_type: &str, body: &str) -> Response {
-    Response::builder()
-        .header(header::CONTENT_TYPE, content_type)
-        .body(body.to_owned())
+    Response::builder().header(header::CONTENT_TYPE, content_type).body(body.to_owned())
 }

@@ -58,10 +58,7 @@ impl ServerOptions {
                 packages: self.runtime.packages.clone(),
             },
             limits: LimitsBody {
-                timeout_ms: BoundBody {
-                    default: ms(self.limits.timeout),
-                    ceiling: ms(self.ceiling.timeout),
-                },
+                timeout_ms: BoundBody { default: ms(self.limits.timeout), ceiling: ms(self.ceiling.timeout) },
                 memory_mib: BoundBody {
                     default: self.limits.memory_bytes >> 20,
                     ceiling: self.ceiling.memory_bytes >> 20,

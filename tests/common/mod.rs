@@ -18,21 +18,15 @@ use serde_json::Value;
 pub fn runtime() -> Runtime {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         let options = RuntimeOptions::from_environment().expect("a cache folder");
-        options
-            .provision(&mut |progress| eprintln!("{progress}"))
-            .expect("a runtime")
+        options.provision(&mut |progress| eprintln!("{progress}")).expect("a runtime")
     });
     RUNTIME.clone()
 }
 
 /// An async runtime that outlives each test.
 pub fn tokio() -> &'static tokio::runtime::Runtime {
-    static TOKIO: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .expect("tokio")
-    });
+    static TOKIO: LazyLock<tokio::runtime::Runtime> =
+        LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("tokio"));
     &TOKIO
 }
 
@@ -48,9 +42,7 @@ pub fn executor() -> Executor {
 /// Runs `source` by the library, after whatever `change` does to its execution.
 pub fn execute_with(source: &str, change: impl FnOnce(Execution) -> Execution) -> Report {
     let checked = check(Script::new(source).expect("within the bound")).expect("passes the check");
-    tokio()
-        .block_on(executor().execute(change(Execution::new(checked))))
-        .expect("a jail that works")
+    tokio().block_on(executor().execute(change(Execution::new(checked)))).expect("a jail that works")
 }
 
 /// Runs `source` by the library.
@@ -69,14 +61,10 @@ pub fn returned(source: &str) -> Value {
 
 /// Starts a server over a real socket that lives as long as the test binary.
 pub fn start_server(options: ServerOptions) -> SocketAddr {
-    let listener = tokio()
-        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-        .expect("a port");
+    let listener = tokio().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio().spawn(async move {
-        serve(listener, executor(), options, std::future::pending())
-            .await
-            .expect("serves");
+        serve(listener, executor(), options, std::future::pending()).await.expect("serves");
     });
     address
 }
@@ -89,22 +77,8 @@ pub fn server() -> SocketAddr {
 
 /// POSTs `body` as JSON to /execute. Status and body.
 pub fn post(body: &Value) -> (u16, Value) {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
-    let mut response = agent
-        .post(format!("http://{}/execute", server()))
-        .send_json(body)
-        .expect("an answer");
-    let text = response
-        .body_mut()
-        .with_config()
-        .limit(64 << 20)
-        .read_to_string()
-        .expect("a body");
-    (
-        response.status().as_u16(),
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("JSON: {text}")),
-    )
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut response = agent.post(format!("http://{}/execute", server())).send_json(body).expect("an answer");
+    let text = response.body_mut().with_config().limit(64 << 20).read_to_string().expect("a body");
+    (response.status().as_u16(), serde_json::from_str(&text).unwrap_or_else(|_| panic!("JSON: {text}")))
 }
