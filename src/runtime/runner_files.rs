@@ -6,7 +6,15 @@ use std::{fs, path::Path, process::Command};
 use super::{ProvisionError, child, error::in_cache, requirements::digest_of, tree};
 
 /// The files, by the names that they have in the runner's folder.
-const FILES: &[(&str, &str)] = &[("runner.py", include_str!("../../jail/runner.py"))];
+const FILES: &[(&str, &str)] = &[
+    ("arguments.py", include_str!("../../jail/runner/arguments.py")),
+    ("execution.py", include_str!("../../jail/runner/execution.py")),
+    ("faults.py", include_str!("../../jail/runner/faults.py")),
+    ("not_json.py", include_str!("../../jail/runner/not_json.py")),
+    ("result_json.py", include_str!("../../jail/runner/result_json.py")),
+    ("runner.py", include_str!("../../jail/runner/runner.py")),
+    ("source.py", include_str!("../../jail/runner/source.py")),
+];
 
 /// Writes the runner's folder if it isn't there. Gives its path inside the jail.
 ///
