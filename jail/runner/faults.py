@@ -126,8 +126,13 @@ def from_syntax_error(error: SyntaxError, text: str) -> dict[str, object]:
     import traceback
 
     lines = lines_of(text)
-    # CPython looks for the line in the file, which does not exist, when the error isn't the parser's.
+    # Errors that come after the parser's: CPython looks for the line in the file, which does not exist, and gives the
+    # columns in bytes.
     if not error.text and error.lineno is not None and 0 < error.lineno <= len(lines):
         error.text = lines[error.lineno - 1]
+        if error.offset and error.offset > 0:
+            error.offset = character(lines, error.lineno, error.offset - 1)
+        if error.end_offset and error.end_offset > 0 and error.end_lineno == error.lineno:
+            error.end_offset = character(lines, error.lineno, error.end_offset - 1)
     rendered = "".join(traceback.format_exception_only(type(error), error))
     return fault(str(error.msg), error.lineno or None, error.offset or None, rendered)
