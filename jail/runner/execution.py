@@ -37,6 +37,7 @@ SPEC_TYPE = type(sys.__spec__)
 # Bound before the script can replace them.
 _exit, posix_close, posix_write = posix._exit, posix.close, posix.write
 settrace, setprofile = sys.settrace, sys.setprofile
+MODULES = sys.modules
 
 
 class Request:
@@ -212,10 +213,11 @@ def call_main(request: Request, code: object) -> tuple[object, bool]:
     main = namespace.get("main")
     source.require_callable(main, "main" in namespace)
     arguments.check(main, request.args, request.text)
+    generates = arguments.generates(main)
     value = main(**request.args)  # type: ignore[operator]
     if getattr(type(value), "__await__", None) is not None:
         value = awaited(value)
-    return value, arguments.generates(main)
+    return value, generates
 
 
 def script_module(text: str) -> dict[str, object]:
@@ -339,7 +341,7 @@ def flush(streams: tuple[object, ...]) -> None:
 
 def flush_stdio() -> None:
     """C's own buffers, which only ctypes reaches; without it little else writes to them."""
-    ctypes = sys.modules.get("ctypes")
+    ctypes = MODULES.get("ctypes")
     if ctypes is not None:
         ctypes.CDLL(None).fflush(None)
 

@@ -13,6 +13,7 @@ TRACEBACK_BYTES = 64 << 10
 
 # The exact getters: a class of the script's can't stand in for them.
 TRACEBACK_OF = BaseException.__dict__["__traceback__"].__get__
+TEXT_OF = BaseException.__str__
 NAME_OF = type.__dict__["__name__"].__get__
 
 
@@ -67,15 +68,26 @@ def character(lines: list[str], line: int, offset: int) -> int:
 def from_exception(error: BaseException, text: str) -> dict[str, object]:
     """The fault for an exception that left the script. Raises MemoryError alone."""
     lines = lines_of(text)
-    line, column = place(error, lines)
+    line = column = None
     try:
+        line, column = place(error, lines)
         message, rendered = rendering(error, lines)
     except MemoryError:
         raise
-    except BaseException:  # The script broke what renders it, or its exception does not let itself be shown.
-        message = NAME_OF(type(error))
-        rendered = f"Traceback (most recent call last):\n  (it can't be shown)\n{message}\n"
+    except BaseException:
+        message, rendered = plain_rendering(error, line)
     return fault(message, line, column, rendered)
+
+
+def plain_rendering(error: BaseException, line: int | None) -> tuple[str, str]:
+    """What can be told when the script broke what shows exceptions, or its own doesn't let itself be shown."""
+    try:
+        text = TEXT_OF(error)
+        message = f"{NAME_OF(type(error))}{': ' if text else ''}{text}"
+    except Exception:
+        message = NAME_OF(type(error))
+    place = "" if line is None else f'  File "{FILE}", line {line}\n'
+    return message, f"Traceback (most recent call last):\n{place}{message}\n"
 
 
 def place(error: BaseException, lines: list[str]) -> tuple[int | None, int | None]:

@@ -22,6 +22,7 @@ try:
 except ImportError:  # An interpreter built without the accelerator: slower, the same text.
     _json = None  # type: ignore[assignment]
 
+MODULES = sys.modules  # The dict itself: the script can put another in its place.
 NONE_TYPE = type(None)
 PLAIN = frozenset((str, int, float, bool, NONE_TYPE))
 STR_ONLY = frozenset((str,))
@@ -285,7 +286,7 @@ class Copier:
 def pairs_of(value: object, kind: type) -> list:
     """The items of a dict's subclass; an OrderedDict keeps an order of its own."""
     if not_json.comes_from(kind, "collections", "OrderedDict"):
-        ordered = getattr(sys.modules.get("collections"), "OrderedDict", None)
+        ordered = getattr(MODULES.get("collections"), "OrderedDict", None)
         if type(ordered) is type and issubclass(kind, ordered):
             return list(ordered.items(value))
     return list(dict.items(value))  # type: ignore[arg-type]
@@ -293,7 +294,7 @@ def pairs_of(value: object, kind: type) -> list:
 
 def loaded_numpy():
     """numpy, if the script imported it."""
-    numpy = sys.modules.get("numpy")
+    numpy = MODULES.get("numpy")
     generic, ndarray = getattr(numpy, "generic", None), getattr(numpy, "ndarray", None)
     return numpy if type(generic) is type and type(ndarray) is type else None
 

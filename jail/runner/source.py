@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import builtins
 
-from faults import FILE, Refusal, character, fault, from_syntax_error, lines_of
+from faults import FILE, NAME_OF, Refusal, character, fault, from_syntax_error, lines_of
+from not_json import article
 
 # See execution.py.
 __builtins__ = dict(vars(builtins))
@@ -83,7 +84,8 @@ def require_callable(main: object, bound: bool) -> None:
     """Raises a Refusal if running the module has not left a `main` that can be called."""
     if callable(main):
         return
-    found = f"main is a {type(main).__name__} after the script ran" if bound else "there is no main after the script ran"
+    name = NAME_OF(type(main))
+    found = f"main is {article(name)} {name} after the script ran" if bound else "there is no main after the script ran"
     raise Refusal(b"missing_main", fault(f"{found}: define it at the top level with def main(): ..."))
 
 
