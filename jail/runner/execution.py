@@ -30,10 +30,14 @@ PACKAGES = "/packages"
 RESULT_PLACES = (255, 127, 63, 31)
 # Enough for 1,000 levels of result, each a few calls deep, whatever the script set.
 RECURSION_LIMIT = 10_000
-CO_COROUTINE = 0x80
 
 MODULE_TYPE = type(sys)
 SPEC_TYPE = type(sys.__spec__)
+
+# Bound before the script can replace them.
+_exit, posix_close, posix_write = posix._exit, posix.close, posix.write
+settrace, setprofile = sys.settrace, sys.setprofile
+MODULES = sys.modules
 
 
 class Request:
@@ -74,7 +78,6 @@ class Results:
             _exit(0)
 
 
-_exit, posix_close, posix_write = posix._exit, posix.close, posix.write
 
 
 def send(descriptor: int, data: bytes) -> None:
@@ -179,16 +182,28 @@ def outcome(request: Request) -> tuple[bytes, bytes]:
         source.require_main(request.text, code)
     if request.op == b"compile":
         return b"returned", b"null"
+    value, generates, error = None, False, None
     try:
         value, generates = call_main(request, code)
-    except (SystemExit, MemoryError, Refusal):
-        raise
-    except BaseException as error:
-        quiet()
-        raise Refusal(b"exception", faults.from_exception(error, request.text)) from None
-    finally:
-        quiet()
+    except BaseException as raised:
+        error = raised
+    # Not in a function of its own: calling one is what a tracer traces. One that raises is off, so twice is enough.
+    for disarm in (settrace, setprofile, settrace, setprofile):
+        try:
+            disarm(None)
+        except BaseException:
+            continue
+    quiet()
+    if error is not None:
+        raise judged(error, request.text)
     return encoded(value, generates, request)
+
+
+def judged(error: BaseException, text: str) -> BaseException:
+    """What to raise for an exception that left the script."""
+    if issubclass(type(error), (SystemExit, MemoryError, Refusal)):
+        return error
+    return Refusal(b"exception", faults.from_exception(error, text))
 
 
 def call_main(request: Request, code: object) -> tuple[object, bool]:
@@ -198,10 +213,11 @@ def call_main(request: Request, code: object) -> tuple[object, bool]:
     main = namespace.get("main")
     source.require_callable(main, "main" in namespace)
     arguments.check(main, request.args, request.text)
+    generates = arguments.generates(main)
     value = main(**request.args)  # type: ignore[operator]
     if getattr(type(value), "__await__", None) is not None:
         value = awaited(value)
-    return value, arguments.generates(main)
+    return value, generates
 
 
 def script_module(text: str) -> dict[str, object]:
@@ -240,23 +256,20 @@ def awaited(value: object) -> object:
 
 
 def quiet() -> None:
-    """Stops what the script left armed in this thread: tracing, profiling, signal handlers, collector callbacks.
+    """Stops what the script left armed: monitoring, collector callbacks, signal handlers; and lifts its limits.
 
-    Each step may still run the script's code and so raise; that must not stop the next one. A tracer that raised is off.
+    Each step may still run the script's code and so raise; that must not stop the next one.
     """
-    for step in (silence_tracers, silence_tracers, gc.disable, gc.callbacks.clear, silence_signals, raise_limits):
-        try:
-            step()
-        except BaseException:
-            continue
+    for step in (silence_monitoring, gc.disable, gc.callbacks.clear, silence_signals, raise_limits):
+        attempt(step)
 
 
-def silence_tracers(settrace=sys.settrace, setprofile=sys.setprofile) -> None:
-    """Switches tracing and profiling of this thread off."""
-    try:
-        settrace(None)
-    finally:
-        setprofile(None)
+def silence_monitoring() -> None:
+    """Switches the events of sys.monitoring (3.12 and later) off."""
+    monitoring = getattr(sys, "monitoring", None)
+    for tool in range(6 if monitoring else 0):
+        if monitoring.get_tool(tool) is not None:
+            monitoring.set_events(tool, 0)
 
 
 def silence_signals() -> None:
@@ -280,10 +293,8 @@ def encoded(value: object, generates: bool, request: Request) -> tuple[bytes, by
         raise Refusal(b"not_json", fault(str(error))) from None
     except result_json.TooLarge as error:
         raise Refusal(b"result_too_large", fault(str(error))) from None
-    except MemoryError:
-        raise
     except BaseException as error:
-        raise Refusal(b"exception", faults.from_exception(error, request.text)) from None
+        raise judged(error, request.text) from None
 
 
 def refused(refusal: Refusal) -> tuple[bytes, bytes]:
@@ -330,7 +341,7 @@ def flush(streams: tuple[object, ...]) -> None:
 
 def flush_stdio() -> None:
     """C's own buffers, which only ctypes reaches; without it little else writes to them."""
-    ctypes = sys.modules.get("ctypes")
+    ctypes = MODULES.get("ctypes")
     if ctypes is not None:
         ctypes.CDLL(None).fflush(None)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+from itertools import chain
 
 import not_json
 
@@ -21,9 +22,11 @@ try:
 except ImportError:  # An interpreter built without the accelerator: slower, the same text.
     _json = None  # type: ignore[assignment]
 
+MODULES = sys.modules  # The dict itself: the script can put another in its place.
 NONE_TYPE = type(None)
 PLAIN = frozenset((str, int, float, bool, NONE_TYPE))
 STR_ONLY = frozenset((str,))
+INT_ONLY = frozenset((int,))
 MAX_DEPTH = 1000
 
 
@@ -145,7 +148,10 @@ class Copier:
         """Completes `items`, a private dict with the content of `original`."""
         self.take(len(items), depth)
         if not STR_ONLY.issuperset(map(type, items)):
-            items = self.with_names(list(items.items()))
+            if INT_ONLY.issuperset(map(type, items)):
+                items = dict(zip(map(int.__repr__, items), items.values()))
+            else:
+                items = self.with_names(list(items.items()))
         if PLAIN.issuperset(map(type, items.values())):
             return items
         name: str = ""
@@ -161,8 +167,11 @@ class Copier:
     def copy_list(self, original: object, items: list, depth: int) -> list:
         """Completes `items`, a private list with the content of `original`."""
         self.take(len(items), depth)
-        if PLAIN.issuperset(map(type, items)):
+        kinds = {*map(type, items)}
+        if PLAIN.issuperset(kinds):
             return items
+        if len(kinds) == 1 and (dict in kinds or list in kinds):
+            return self.copy_rows(original, items, dict if dict in kinds else list, depth)
         index = 0
         try:
             for index, value in enumerate(items):
@@ -172,6 +181,24 @@ class Copier:
             unfit.inside(original, index)
             raise
         return items
+
+    def copy_rows(self, original: object, items: list, kind: type, depth: int) -> list:
+        """A copy of `items`, which are all exactly dicts or all exactly lists: plain ones are checked in one go."""
+        rows = list(map(kind.copy, items))  # type: ignore[attr-defined]
+        values = chain.from_iterable(map(dict.values, rows) if kind is dict else rows)
+        named = kind is list or STR_ONLY.issuperset(map(type, chain.from_iterable(rows)))
+        if named and PLAIN.issuperset(map(type, values)):
+            self.take(sum(map(len, rows)), depth + 1)
+            return rows
+        complete = self.copy_dict if kind is dict else self.copy_list
+        index = 0
+        try:
+            for index, row in enumerate(rows):
+                rows[index] = complete(items[index], row, depth + 1)  # type: ignore[operator]
+        except Unfit as unfit:
+            unfit.inside(original, index)
+            raise
+        return rows
 
     def take(self, elements: int, depth: int) -> None:
         """Holds the copy to its bounds, so that shared and cyclic structures can't blow it up."""
@@ -259,7 +286,7 @@ class Copier:
 def pairs_of(value: object, kind: type) -> list:
     """The items of a dict's subclass; an OrderedDict keeps an order of its own."""
     if not_json.comes_from(kind, "collections", "OrderedDict"):
-        ordered = getattr(sys.modules.get("collections"), "OrderedDict", None)
+        ordered = getattr(MODULES.get("collections"), "OrderedDict", None)
         if type(ordered) is type and issubclass(kind, ordered):
             return list(ordered.items(value))
     return list(dict.items(value))  # type: ignore[arg-type]
@@ -267,7 +294,7 @@ def pairs_of(value: object, kind: type) -> list:
 
 def loaded_numpy():
     """numpy, if the script imported it."""
-    numpy = sys.modules.get("numpy")
+    numpy = MODULES.get("numpy")
     generic, ndarray = getattr(numpy, "generic", None), getattr(numpy, "ndarray", None)
     return numpy if type(generic) is type and type(ndarray) is type else None
 
