@@ -99,8 +99,9 @@ fn fields<'a, const N: usize>(
     allowed: [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], String> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
+    // Not `deserialize_map`: that one refuses other types by itself, in its own words.
     deserializer
-        .deserialize_map(Fields { prefix, allowed })
+        .deserialize_any(Fields { prefix, allowed })
         .and_then(|values| deserializer.end().map(|()| values))
         .map_err(|error| describe(text, &error))
 }
