@@ -123,7 +123,7 @@ impl<E: Execute> Api<E> {
                 return Ok(ExecuteAnswer::fault(ErrorKind::MissingMain, fault));
             }
         };
-        if let Err(fault) = checked.bind(&names) {
+        if let Err(fault) = checked.bind(names.iter().map(String::as_str)) {
             return Ok(ExecuteAnswer::fault(ErrorKind::BadArguments, fault));
         }
         let mut execution = Execution::new(checked)
@@ -153,12 +153,12 @@ impl<E: Execute> Api<E> {
 }
 
 /// What a script gave, or why it gave nothing.
-pub(crate) struct ExecuteAnswer(Result<ExecuteResponse, ErrorResponse>);
+pub(crate) struct ExecuteAnswer(Result<ExecuteResponse, Box<ErrorResponse>>);
 
 impl ExecuteAnswer {
     /// For a script that needn't run to be wrong.
     fn fault(kind: ErrorKind, fault: crate::Fault) -> Self {
-        Self(Err(ErrorResponse::before_running(kind, fault)))
+        Self(Err(Box::new(ErrorResponse::before_running(kind, fault))))
     }
 }
 
@@ -168,7 +168,7 @@ impl IntoResponse for ExecuteAnswer {
             Ok(body) => Encoded(body).into_response(),
             Err(body) => {
                 let status = body.error.kind.status();
-                let mut response = Encoded(body).into_response();
+                let mut response = Encoded(*body).into_response();
                 response.set_status(status);
                 response
             }

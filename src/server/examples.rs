@@ -172,13 +172,16 @@ pub(crate) fn answers() -> Vec<(u16, Vec<Example>)> {
 
 /// What `GET /health` answers.
 pub(crate) fn health() -> Example {
-    let mut options = ServerOptions::default();
     let packages = [("numpy", "2.4.0"), ("pandas", "3.0.0")];
-    options.runtime = RuntimeVersions {
+    let runtime = RuntimeVersions {
         python: "3.13.1".into(),
         packages: packages
             .map(|(name, version)| (name.into(), version.into()))
             .into(),
+    };
+    let options = ServerOptions {
+        runtime,
+        ..ServerOptions::default()
     };
     Example {
         name: "ok",

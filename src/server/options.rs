@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::wire::{BoundBody, HealthResponse, HealthStatus, LimitsBody, RuntimeBody};
+use super::wire::{Bound, Bounds, HealthResponse, HealthStatus, RuntimeBody};
 use crate::{Ceiling, Limits, MAX_SCRIPT_BYTES};
 
 /// How to serve.
@@ -57,12 +57,12 @@ impl ServerOptions {
                 python: self.runtime.python.clone(),
                 packages: self.runtime.packages.clone(),
             },
-            limits: LimitsBody {
-                timeout_ms: BoundBody {
+            limits: Bounds {
+                timeout_ms: Bound {
                     default: ms(self.limits.timeout),
                     ceiling: ms(self.ceiling.timeout),
                 },
-                memory_mib: BoundBody {
+                memory_mib: Bound {
                     default: self.limits.memory_bytes >> 20,
                     ceiling: self.ceiling.memory_bytes >> 20,
                 },

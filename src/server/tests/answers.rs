@@ -97,12 +97,13 @@ fn every_answer_has_an_id_of_its_own() {
 
 #[test]
 fn health_tells_versions_and_bounds() {
-    let mut options = ServerOptions::default();
-    options.runtime = RuntimeVersions {
-        python: "3.13.1".into(),
-        packages: [("numpy".into(), "2.4.0".into())].into(),
-    };
-    let server = TestServer::with(options);
+    let server = TestServer::with(ServerOptions {
+        runtime: RuntimeVersions {
+            python: "3.13.1".into(),
+            packages: [("numpy".into(), "2.4.0".into())].into(),
+        },
+        ..ServerOptions::default()
+    });
     let answer = server.get("/health");
     assert_eq!(answer.status, 200);
     assert_eq!(

@@ -233,9 +233,10 @@ fn another_content_type_charset_or_encoding_is_refused() {
 
 #[test]
 fn a_body_is_bounded_announced_or_not() {
-    let mut options = ServerOptions::default();
-    options.max_body_bytes = 1000;
-    let server = TestServer::with(options);
+    let server = TestServer::with(ServerOptions {
+        max_body_bytes: 1000,
+        ..ServerOptions::default()
+    });
     let message = "the body may be at most 1000 bytes long";
     let body = format!("{{\"script\": \"{}\"}}", "#".repeat(2000));
     assert_eq!(server.post(&body).refused(413, "payload_too_large"), message);
@@ -263,9 +264,10 @@ fn a_body_is_bounded_announced_or_not() {
 
 #[test]
 fn a_client_that_sends_far_too_much_still_reads_why() {
-    let mut options = ServerOptions::default();
-    options.max_body_bytes = 1000;
-    let server = TestServer::with(options);
+    let server = TestServer::with(ServerOptions {
+        max_body_bytes: 1000,
+        ..ServerOptions::default()
+    });
     server
         .post(vec![b' '; 30 << 20])
         .refused(413, "payload_too_large");
@@ -273,9 +275,10 @@ fn a_client_that_sends_far_too_much_still_reads_why() {
 
 #[test]
 fn a_script_is_bounded_in_bytes() {
-    let mut options = ServerOptions::default();
-    options.max_script_bytes = 10;
-    let server = TestServer::with(options);
+    let server = TestServer::with(ServerOptions {
+        max_script_bytes: 10,
+        ..ServerOptions::default()
+    });
     let message = server
         .post(r#"{"script": "éééééé"}"#)
         .refused(413, "payload_too_large");

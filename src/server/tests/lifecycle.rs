@@ -68,9 +68,10 @@ fn a_request_whose_head_ends_after_the_server_was_told_to_stop_is_sent_away() {
 
 #[test]
 fn draining_ends_when_its_time_is_over_and_so_do_executions() {
-    let mut options = ServerOptions::default();
-    options.drain_timeout = Duration::from_millis(200);
-    let mut server = TestServer::with(options);
+    let mut server = TestServer::with(ServerOptions {
+        drain_timeout: Duration::from_millis(200),
+        ..ServerOptions::default()
+    });
     let mut stream = server.connect();
     post(&mut stream, r#"{"script": "def main(): sleep forever"}"#);
     server.wait_until_running(1);
