@@ -39,7 +39,7 @@ enum Tag {
     /// Run Python.
     Scripts,
     /// Look after the server.
-    Operations,
+    Server,
 }
 
 /// The API of one executor.
@@ -84,7 +84,7 @@ impl<E: Execute> Api<E> {
         path = "/health",
         method = "get",
         operation_id = "health",
-        tag = "Tag::Operations"
+        tag = "Tag::Server"
     )]
     async fn health(&self) -> poem::Result<HealthAnswer> {
         Ok(HealthAnswer(self.options.health()))
