@@ -15,10 +15,10 @@ use super::{
     encoded::Encoded,
     errors::Refusal,
     request, statuses,
-    wire::{self, ErrorKind, ErrorResponse, ExecuteRequest, ExecuteResponse, HealthResponse, LimitsRequest},
+    wire::{self, ErrorResponse, ExecuteRequest, ExecuteResponse, HealthResponse, LimitsRequest},
 };
 use crate::{
-    ExecuteError, Execution, Executor, Limits, Report, Script, args,
+    ExecuteError, Execution, Executor, Limits, Outcome, Report, Script,
     check::{self, CheckError},
 };
 
@@ -50,10 +50,7 @@ pub(crate) struct Api<E> {
 
 impl<E> Api<E> {
     pub(crate) fn new(executor: E, options: ServerOptions) -> Self {
-        Self {
-            executor,
-            options: Arc::new(options),
-        }
+        Self { executor, options: Arc::new(options) }
     }
 }
 
@@ -64,12 +61,7 @@ impl<E: Execute> Api<E> {
     /// Calls the script's top-level `main()` in a jail of its own and answers with the JSON value that it returned, and
     /// with what was written to stdout and stderr. 200 only when `main()` returned a JSON value; 422 when the script is
     /// at fault; other 4xx when the request is; 5xx when the server is. Closing the connection ends the script.
-    #[oai(
-        path = "/execute",
-        method = "post",
-        operation_id = "execute",
-        tag = "Tag::Scripts"
-    )]
+    #[oai(path = "/execute", method = "post", operation_id = "execute", tag = "Tag::Scripts")]
     async fn execute(&self, body: JsonBody) -> poem::Result<ExecuteAnswer> {
         let body = body.read(self.options.max_body_bytes).await?;
         let request = request::parse(&body).map_err(Refusal::BadRequest)?;
@@ -80,65 +72,36 @@ impl<E: Execute> Api<E> {
     /// Ask how the server is
     ///
     /// Its version, what scripts run in, and the bounds that requests are held to.
-    #[oai(
-        path = "/health",
-        method = "get",
-        operation_id = "health",
-        tag = "Tag::Server"
-    )]
+    #[oai(path = "/health", method = "get", operation_id = "health", tag = "Tag::Server")]
     async fn health(&self) -> poem::Result<HealthAnswer> {
         Ok(HealthAnswer(self.options.health()))
     }
 }
 
 impl<E: Execute> Api<E> {
-    /// Everything here lives in the handler's future: when the client goes away, poem drops it, and the execution ends.
+    /// Everything here lives in the handler's future: when the client goes away, it is dropped, and
+    /// the execution ends.
     async fn run(&self, request: ExecuteRequest) -> Result<ExecuteAnswer, Refusal> {
-        let ExecuteRequest {
-            script,
-            args,
-            stdin,
-            limits,
-        } = request;
+        let ExecuteRequest { script, args, stdin, limits } = request;
         let limits = self.limits(limits)?;
-        let names = match &args {
-            Some(args) => {
-                args::keyword_names(&args.0).map_err(|fault| Refusal::BadRequest(fault.to_string()))?
-            }
-            None => Vec::new(),
-        };
-        let script = Script::with_max_bytes(script, self.options.max_script_bytes).map_err(|error| {
-            Refusal::PayloadTooLarge {
-                what: "script",
-                max_bytes: error.max_bytes,
-            }
-        })?;
+        let script = Script::with_max_bytes(script, self.options.max_script_bytes)
+            .map_err(|error| Refusal::PayloadTooLarge { what: "script", max_bytes: error.max_bytes })?;
         // Parsing a large source takes longer than a task may hold its thread.
         let checked = tokio::task::spawn_blocking(move || check::check(script))
             .await
             .map_err(|error| Refusal::Internal(format!("the check failed: {error}")))?;
-        let checked = match checked {
-            Ok(checked) => checked,
-            Err(CheckError::MissingMain(fault)) => {
-                return Ok(ExecuteAnswer::fault(ErrorKind::MissingMain, fault));
+        let report = match checked {
+            Ok(checked) => {
+                let mut execution = Execution::new(checked).stdin(stdin.unwrap_or_default()).limits(limits);
+                if let Some(args) = args {
+                    execution =
+                        execution.args(&args.0).map_err(|error| Refusal::BadRequest(error.to_string()))?;
+                }
+                let report = self.executor.execute(execution).await;
+                report.map_err(|error| Refusal::Internal(error.to_string()))?
             }
+            Err(CheckError::MissingMain(fault)) => Report::not_started(Outcome::MissingMain(fault)),
         };
-        if let Err(fault) = checked.bind(names.iter().map(String::as_str)) {
-            return Ok(ExecuteAnswer::fault(ErrorKind::BadArguments, fault));
-        }
-        let mut execution = Execution::new(checked)
-            .stdin(stdin.unwrap_or_default())
-            .limits(limits);
-        if let Some(args) = args {
-            execution = execution
-                .args(args.0)
-                .map_err(|error| Refusal::BadRequest(error.to_string()))?;
-        }
-        let report = self
-            .executor
-            .execute(execution)
-            .await
-            .map_err(|error| Refusal::Internal(error.to_string()))?;
         Ok(ExecuteAnswer(wire::answer(report)))
     }
 
@@ -154,13 +117,6 @@ impl<E: Execute> Api<E> {
 
 /// What a script gave, or why it gave nothing.
 pub(crate) struct ExecuteAnswer(Result<ExecuteResponse, Box<ErrorResponse>>);
-
-impl ExecuteAnswer {
-    /// For a script that needn't run to be wrong.
-    fn fault(kind: ErrorKind, fault: crate::Fault) -> Self {
-        Self(Err(Box::new(ErrorResponse::before_running(kind, fault))))
-    }
-}
 
 impl IntoResponse for ExecuteAnswer {
     fn into_response(self) -> Response {

@@ -37,15 +37,9 @@ impl<'a> ApiExtractor<'a> for JsonBody {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        let content = vec![MetaMediaType {
-            content_type: APPLICATION_JSON,
-            schema: ExecuteRequest::schema_ref(),
-        }];
-        Some(MetaRequest {
-            description: None,
-            content,
-            required: true,
-        })
+        let content =
+            vec![MetaMediaType { content_type: APPLICATION_JSON, schema: ExecuteRequest::schema_ref() }];
+        Some(MetaRequest { description: None, content, required: true })
     }
 
     async fn from_request(
@@ -53,10 +47,7 @@ impl<'a> ApiExtractor<'a> for JsonBody {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        Ok(Self {
-            headers: request.headers().clone(),
-            body: body.take()?,
-        })
+        Ok(Self { headers: request.headers().clone(), body: body.take()? })
     }
 }
 
@@ -74,15 +65,9 @@ impl JsonBody {
             Ok(()) => {
                 let mut bytes = Vec::new();
                 let bound = (max_bytes as u64).saturating_add(1);
-                (&mut reader)
-                    .take(bound)
-                    .read_to_end(&mut bytes)
-                    .await
-                    .map_err(|_| {
-                        Refusal::BadRequest(
-                            "the body ended before its announced length: send it whole".into(),
-                        )
-                    })?;
+                (&mut reader).take(bound).read_to_end(&mut bytes).await.map_err(|_| {
+                    Refusal::BadRequest("the body ended before its announced length: send it whole".into())
+                })?;
                 if bytes.len() <= max_bytes {
                     return Ok(bytes);
                 }
@@ -99,20 +84,13 @@ impl JsonBody {
 }
 
 fn too_large(max_bytes: usize) -> Refusal {
-    Refusal::PayloadTooLarge {
-        what: "the body",
-        max_bytes,
-    }
+    Refusal::PayloadTooLarge { what: "the body", max_bytes }
 }
 
 /// Refuses a body whose announced length is too large, before reading any of it.
 fn check_length(headers: &HeaderMap, max_bytes: usize) -> Result<(), Refusal> {
     let announced = text(headers, header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > max_bytes as u64) {
-        Err(too_large(max_bytes))
-    } else {
-        Ok(())
-    }
+    if announced.is_some_and(|length| length > max_bytes as u64) { Err(too_large(max_bytes)) } else { Ok(()) }
 }
 
 /// Accepts `application/json`, with no charset or UTF-8, uncompressed.
@@ -125,14 +103,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
         _ => return refuse("Content-Type is given twice or isn't text: send application/json, once".into()),
     };
     let mut parts = content_type.split(';').map(str::trim);
-    if !parts
-        .next()
-        .is_some_and(|essence| essence.eq_ignore_ascii_case(APPLICATION_JSON))
-    {
-        return refuse(format!(
-            "Content-Type is {:?}: send application/json",
-            cut(content_type)
-        ));
+    if !parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(APPLICATION_JSON)) {
+        return refuse(format!("Content-Type is {:?}: send application/json", cut(content_type)));
     }
     for parameter in parts {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -142,10 +114,9 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
         }
     }
     match text(headers, header::CONTENT_ENCODING) {
-        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => refuse(format!(
-            "Content-Encoding is {:?}: send the body uncompressed",
-            cut(encoding)
-        )),
+        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
+            refuse(format!("Content-Encoding is {:?}: send the body uncompressed", cut(encoding)))
+        }
         _ => Ok(()),
     }
 }

@@ -69,10 +69,7 @@ where
     tracing::info!(connections = connections.len(), "draining");
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(drain_timeout, drained).await.is_err() {
-        tracing::warn!(
-            connections = connections.len(),
-            "requests are still open: ending them"
-        );
+        tracing::warn!(connections = connections.len(), "requests are still open: ending them");
         connections.shutdown().await;
     }
     Ok(())

@@ -16,17 +16,11 @@ pub(crate) fn page(document: &str) -> String {
     let page = bare.swagger_ui_html().replacen(&bare.spec(), &document, 1);
     format!(
         "<!DOCTYPE html>{}",
-        page.replacen(
-            "deepLinking: true,",
-            "deepLinking: true,\n        tryItOutEnabled: true,",
-            1
-        )
+        page.replacen("deepLinking: true,", "deepLinking: true,\n        tryItOutEnabled: true,", 1)
     )
 }
 
 /// The answer that carries `page`.
 pub(crate) fn response(page: &str) -> Response {
-    Html(page.to_owned())
-        .with_header(header::CONTENT_SECURITY_POLICY, POLICY)
-        .into_response()
+    Html(page.to_owned()).with_header(header::CONTENT_SECURITY_POLICY, POLICY).into_response()
 }

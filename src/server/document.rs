@@ -99,29 +99,18 @@ fn refuse_unknown_fields(document: &mut Value) {
 
 fn add_examples(document: &mut Value) {
     let operation = "/paths/~1execute/post";
-    put_examples(
-        document,
-        &format!("{operation}/requestBody"),
-        &examples::requests(),
-    );
+    put_examples(document, &format!("{operation}/requestBody"), &examples::requests());
     for (status, answers) in examples::answers() {
         put_examples(document, &format!("{operation}/responses/{status}"), &answers);
     }
-    put_examples(
-        document,
-        "/paths/~1health/get/responses/200",
-        &[examples::health()],
-    );
+    put_examples(document, "/paths/~1health/get/responses/200", &[examples::health()]);
 }
 
 fn put_examples(document: &mut Value, body: &str, examples: &[Example]) {
     let named: Map<String, Value> = examples
         .iter()
         .map(|example| {
-            (
-                example.name.to_owned(),
-                json!({ "summary": example.summary, "value": example.value }),
-            )
+            (example.name.to_owned(), json!({ "summary": example.summary, "value": example.value }))
         })
         .collect();
     if let Some(media) = document.pointer_mut(&format!("{body}/content/application~1json")) {

@@ -36,9 +36,7 @@ impl<T: Type> Payload for Encoded<T> {
 impl<T: Serialize + Send> IntoResponse for Encoded<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(body) => Response::builder()
-                .header(header::CONTENT_TYPE, APPLICATION_JSON)
-                .body(body),
+            Ok(body) => Response::builder().header(header::CONTENT_TYPE, APPLICATION_JSON).body(body),
             Err(error) => {
                 let mut response = Response::default();
                 response.set_data(Broken(format!("the answer can't be written: {error}")));

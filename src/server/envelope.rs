@@ -40,17 +40,10 @@ pub(crate) fn envelope(
     inner: impl Endpoint<Output = Response> + 'static,
     draining: Draining,
 ) -> impl Endpoint<Output = Response> {
-    let inner = inner
-        .with(CatchPanic::new().with_handler(panicked))
-        .map_to_response();
+    let inner = inner.with(CatchPanic::new().with_handler(panicked)).map_to_response();
     // Ids need to be unlike those of other servers and runs, not secret.
     let server = RandomState::new().build_hasher().finish();
-    Envelope {
-        inner,
-        draining,
-        server,
-        requests: AtomicU64::new(0),
-    }
+    Envelope { inner, draining, server, requests: AtomicU64::new(0) }
 }
 
 struct Envelope<E> {
@@ -64,11 +57,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Envelope<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let id = format!(
-            "{:016x}-{}",
-            self.server,
-            self.requests.fetch_add(1, Ordering::Relaxed) + 1
-        );
+        let id = format!("{:016x}-{}", self.server, self.requests.fetch_add(1, Ordering::Relaxed) + 1);
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let result = if method == Method::POST && self.draining.has_begun() {
@@ -93,10 +82,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Envelope<E> {
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Ok(response)
     }
 }

@@ -27,11 +27,7 @@ pub(crate) enum Refusal {
     #[error("no such path: {0}; there are {PATHS}")]
     NotFound(String),
     #[error("{method} is not allowed on {path}: use {allow}")]
-    MethodNotAllowed {
-        method: Method,
-        path: String,
-        allow: &'static str,
-    },
+    MethodNotAllowed { method: Method, path: String, allow: &'static str },
     #[error("{what} may be at most {max_bytes} bytes long")]
     PayloadTooLarge { what: &'static str, max_bytes: usize },
     #[error("{0}")]
@@ -71,11 +67,7 @@ impl Refusal {
             return Self::NotFound(cut(path));
         }
         if error.is::<MethodNotAllowedError>() {
-            return Self::MethodNotAllowed {
-                method: method.clone(),
-                path: cut(path),
-                allow: allowed(path),
-            };
+            return Self::MethodNotAllowed { method: method.clone(), path: cut(path), allow: allowed(path) };
         }
         match error.status() {
             status if status.is_client_error() => Self::BadRequest(error.to_string()),
@@ -92,21 +84,13 @@ impl Refusal {
         } else {
             self.to_string()
         };
-        let mut body = ErrorResponse::before_running(
-            kind,
-            Fault {
-                message,
-                ..Fault::default()
-            },
-        );
+        let mut body = ErrorResponse::before_running(kind, Fault { message, ..Fault::default() });
         body.error.request_id = internal.then(|| request_id.to_owned());
         let mut response = Encoded(body).into_response();
         response.set_status(kind.status());
         match self {
             Self::MethodNotAllowed { allow, .. } => {
-                response
-                    .headers_mut()
-                    .insert(header::ALLOW, HeaderValue::from_static(allow));
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
             }
             Self::ShuttingDown => {
                 response

@@ -53,21 +53,13 @@ pub(crate) fn requests() -> Vec<Example> {
     vec![
         example("hello", "Return a value", json!({ "script": HELLO })),
         example("numpy", "Compute with numpy", json!({ "script": NUMPY })),
-        example(
-            "pandas",
-            "Print and return a DataFrame",
-            json!({ "script": PANDAS }),
-        ),
+        example("pandas", "Print and return a DataFrame", json!({ "script": PANDAS })),
         example(
             "args",
             "Pass arguments to main",
             json!({ "script": ARGS, "args": { "name": "Ada", "times": 2 } }),
         ),
-        example(
-            "stdin",
-            "Give it something to read",
-            json!({ "script": STDIN, "stdin": "Ada\n" }),
-        ),
+        example("stdin", "Give it something to read", json!({ "script": STDIN, "stdin": "Ada\n" })),
         example("async", "Await in an async main", json!({ "script": ASYNC })),
         example(
             "limits",
@@ -76,11 +68,7 @@ pub(crate) fn requests() -> Vec<Example> {
                 "script": SLOW, "limits": { "timeout_ms": 1000, "memory_mib": 256 }
             }),
         ),
-        example(
-            "failing",
-            "Raise an exception (422)",
-            json!({ "script": FAILING }),
-        ),
+        example("failing", "Raise an exception (422)", json!({ "script": FAILING })),
     ]
 }
 
@@ -97,11 +85,7 @@ pub(crate) fn answers() -> Vec<(u16, Vec<Example>)> {
                     ErrorKind::BadRequest,
                     "unknown field \"scirpt\": did you mean \"script\"? fields are script, args, stdin, limits",
                 ),
-                refused(
-                    "wrong_type",
-                    ErrorKind::BadRequest,
-                    "script must be a string, got a number",
-                ),
+                refused("wrong_type", ErrorKind::BadRequest, "script must be a string, got a number"),
                 refused(
                     "above_the_ceiling",
                     ErrorKind::BadRequest,
@@ -109,14 +93,7 @@ pub(crate) fn answers() -> Vec<(u16, Vec<Example>)> {
                 ),
             ],
         ),
-        (
-            401,
-            vec![refused(
-                "unauthorized",
-                ErrorKind::Unauthorized,
-                "credentials are missing",
-            )],
-        ),
+        (401, vec![refused("unauthorized", ErrorKind::Unauthorized, "credentials are missing")]),
         (
             404,
             vec![refused(
@@ -150,14 +127,7 @@ pub(crate) fn answers() -> Vec<(u16, Vec<Example>)> {
             )],
         ),
         (422, failures()),
-        (
-            429,
-            vec![refused(
-                "rate_limited",
-                ErrorKind::RateLimited,
-                "too many requests",
-            )],
-        ),
+        (429, vec![refused("rate_limited", ErrorKind::RateLimited, "too many requests")]),
         (500, vec![internal()]),
         (
             503,
@@ -175,19 +145,10 @@ pub(crate) fn health() -> Example {
     let packages = [("numpy", "2.4.0"), ("pandas", "3.0.0")];
     let runtime = RuntimeVersions {
         python: "3.13.1".into(),
-        packages: packages
-            .map(|(name, version)| (name.into(), version.into()))
-            .into(),
+        packages: packages.map(|(name, version)| (name.into(), version.into())).into(),
     };
-    let options = ServerOptions {
-        runtime,
-        ..ServerOptions::default()
-    };
-    Example {
-        name: "ok",
-        summary: "The server runs scripts",
-        value: to_value(&options.health()),
-    }
+    let options = ServerOptions { runtime, ..ServerOptions::default() };
+    Example { name: "ok", summary: "The server runs scripts", value: to_value(&options.health()) }
 }
 
 fn returned() -> Example {
@@ -198,17 +159,9 @@ fn returned() -> Example {
         stderr: String::new(),
         stdout_truncated: false,
         stderr_truncated: false,
-        usage: UsageBody {
-            wall_ms: 42,
-            cpu_ms: 38,
-            memory_bytes: 10_485_760,
-        },
+        usage: UsageBody { wall_ms: 42, cpu_ms: 38, memory_bytes: 10_485_760 },
     };
-    Example {
-        name: "returned",
-        summary: "main() returned a value",
-        value: to_value(&body),
-    }
+    Example { name: "returned", summary: "main() returned a value", value: to_value(&body) }
 }
 
 fn failures() -> Vec<Example> {
@@ -226,21 +179,13 @@ fn failures() -> Vec<Example> {
         },
     );
     raised.stdout = "so far\n".into();
-    raised.usage = Some(UsageBody {
-        wall_ms: 40,
-        cpu_ms: 37,
-        memory_bytes: 10_485_760,
-    });
+    raised.usage = Some(UsageBody { wall_ms: 40, cpu_ms: 37, memory_bytes: 10_485_760 });
     let mut stopped = message_only(
         ErrorKind::Timeout,
         "the script was still running after 1000 ms and was stopped: make it do less, or raise limits.timeout_ms",
     );
     stopped.stdout = "waiting\n".into();
-    stopped.usage = Some(UsageBody {
-        wall_ms: 1003,
-        cpu_ms: 31,
-        memory_bytes: 10_485_760,
-    });
+    stopped.usage = Some(UsageBody { wall_ms: 1003, cpu_ms: 31, memory_bytes: 10_485_760 });
     vec![error("exception", raised), error("timeout", stopped)]
 }
 
@@ -255,21 +200,11 @@ fn internal() -> Example {
 }
 
 fn message_only(kind: ErrorKind, message: &str) -> ErrorResponse {
-    ErrorResponse::before_running(
-        kind,
-        Fault {
-            message: message.into(),
-            ..Fault::default()
-        },
-    )
+    ErrorResponse::before_running(kind, Fault { message: message.into(), ..Fault::default() })
 }
 
 fn error(name: &'static str, body: ErrorResponse) -> Example {
-    Example {
-        name,
-        summary: name,
-        value: to_value(&body),
-    }
+    Example { name, summary: name, value: to_value(&body) }
 }
 
 fn to_value(body: &impl Serialize) -> Value {

@@ -35,10 +35,20 @@ use self::{
     api::{Api, Execute},
     envelope::{Draining, envelope},
 };
-use crate::Executor;
+use crate::{Executor, Report};
 
 pub use document::{openapi_json, openapi_yaml};
 pub use options::{RuntimeVersions, ServerOptions};
+
+/// A report as the body that `POST /execute` answers with.
+pub fn report_json(report: Report) -> String {
+    let body = match wire::answer(report) {
+        Ok(body) => serde_json::to_string(&body),
+        Err(body) => serde_json::to_string(&body),
+    };
+    // Strings, numbers and a RawValue that was parsed: none can fail to serialise.
+    body.unwrap_or_default()
+}
 
 /// The server had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -90,12 +100,8 @@ fn endpoint(
     draining: Draining,
 ) -> impl Endpoint<Output = Response> + 'static {
     let api = std::sync::Arc::new(
-        OpenApiService::new(
-            Api::new(executor, options),
-            "python-executor",
-            env!("CARGO_PKG_VERSION"),
-        )
-        .into_endpoint(),
+        OpenApiService::new(Api::new(executor, options), "python-executor", env!("CARGO_PKG_VERSION"))
+            .into_endpoint(),
     );
     let json = openapi_json();
     let yaml = openapi_yaml();
@@ -105,19 +111,11 @@ fn endpoint(
         .at("/health", api)
         .at("/", get(make_sync(|_| Redirect::temporary("/docs"))))
         .at("/docs", get(make_sync(move |_| docs::response(&page))))
-        .at(
-            "/openapi.json",
-            get(make_sync(move |_| text("application/json", &json))),
-        )
-        .at(
-            "/openapi.yaml",
-            get(make_sync(move |_| text("application/yaml", &yaml))),
-        );
+        .at("/openapi.json", get(make_sync(move |_| text("application/json", &json))))
+        .at("/openapi.yaml", get(make_sync(move |_| text("application/yaml", &yaml))));
     envelope(routes, draining)
 }
 
 fn text(content_type: &str, body: &str) -> Response {
-    Response::builder()
-        .header(header::CONTENT_TYPE, content_type)
-        .body(body.to_owned())
+    Response::builder().header(header::CONTENT_TYPE, content_type).body(body.to_owned())
 }

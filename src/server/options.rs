@@ -58,10 +58,7 @@ impl ServerOptions {
                 packages: self.runtime.packages.clone(),
             },
             limits: Bounds {
-                timeout_ms: Bound {
-                    default: ms(self.limits.timeout),
-                    ceiling: ms(self.ceiling.timeout),
-                },
+                timeout_ms: Bound { default: ms(self.limits.timeout), ceiling: ms(self.ceiling.timeout) },
                 memory_mib: Bound {
                     default: self.limits.memory_bytes >> 20,
                     ceiling: self.ceiling.memory_bytes >> 20,

@@ -6,7 +6,7 @@ use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use serde_json::{error::Category, value::RawValue};
 
 use super::wire::{ExecuteRequest, JsonObject, LimitsRequest};
-use crate::args::{cut, type_name};
+use crate::args::{cut, keyword_names, type_name};
 
 /// Reads an `ExecuteRequest`.
 ///
@@ -22,10 +22,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<ExecuteRequest, String> {
         return Err("the body starts with a byte order mark: send the JSON text without it".into());
     }
     let text = std::str::from_utf8(body).map_err(|error| {
-        format!(
-            "the body is not UTF-8 (byte {} is wrong): send JSON encoded as UTF-8",
-            error.valid_up_to()
-        )
+        format!("the body is not UTF-8 (byte {} is wrong): send JSON encoded as UTF-8", error.valid_up_to())
     })?;
     let [script, args, stdin, limits] = fields(text, "", ["script", "args", "stdin", "limits"])?;
     let script =
@@ -44,12 +41,8 @@ fn limits_of(value: &RawValue) -> Result<LimitsRequest, String> {
     }
     let [timeout_ms, memory_mib] = fields(value.get(), "limits.", ["timeout_ms", "memory_mib"])?;
     Ok(LimitsRequest {
-        timeout_ms: timeout_ms
-            .map(|value| whole("limits.timeout_ms", value))
-            .transpose()?,
-        memory_mib: memory_mib
-            .map(|value| whole("limits.memory_mib", value))
-            .transpose()?,
+        timeout_ms: timeout_ms.map(|value| whole("limits.timeout_ms", value)).transpose()?,
+        memory_mib: memory_mib.map(|value| whole("limits.memory_mib", value)).transpose()?,
     })
 }
 
@@ -67,6 +60,8 @@ fn object(value: &RawValue) -> Result<JsonObject, String> {
     if !value.get().starts_with('{') {
         return Err(wrong_type("args", "an object", value));
     }
+    // Said here and not when the execution is made: a request's fault comes before its script's.
+    keyword_names(value).map_err(|error| error.to_string())?;
     Ok(JsonObject(value.to_owned()))
 }
 
@@ -76,19 +71,13 @@ fn whole(field: &str, value: &RawValue) -> Result<u64, String> {
         return Err(wrong_type(field, "a whole number", value));
     }
     text.parse().map_err(|_| {
-        format!(
-            "{field} must be a whole number from 1, without fraction or exponent, got {}",
-            cut(text)
-        )
+        format!("{field} must be a whole number from 1, without fraction or exponent, got {}", cut(text))
     })
 }
 
 fn wrong_type(field: &str, expected: &str, value: &RawValue) -> String {
-    let remedy = if value.get() == "null" && field != "script" {
-        ": leave the field out instead"
-    } else {
-        ""
-    };
+    let remedy =
+        if value.get() == "null" && field != "script" { ": leave the field out instead" } else { "" };
     format!("{field} must be {expected}, got {}{remedy}", type_name(value))
 }
 
@@ -115,18 +104,9 @@ fn describe(text: &str, error: &serde_json::Error) -> String {
         // Said by `Fields`: it names the field, which tells more than a position.
         return message.to_owned();
     }
-    let line = text
-        .split('\n')
-        .nth(error.line().saturating_sub(1))
-        .unwrap_or_default();
-    let column = line
-        .char_indices()
-        .take_while(|(at, _)| *at < error.column())
-        .count();
-    format!(
-        "malformed JSON at line {} column {column}: {message}",
-        error.line()
-    )
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let column = line.char_indices().take_while(|(at, _)| *at < error.column()).count();
+    format!("malformed JSON at line {} column {column}: {message}", error.line())
 }
 
 /// Collects the known fields of an object and refuses all others.
@@ -145,19 +125,12 @@ impl<'de, const N: usize> Visitor<'de> for Fields<N> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut values = [None; N];
         while let Some(key) = map.next_key::<String>()? {
-            let known = self
-                .allowed
-                .iter()
-                .zip(&mut values)
-                .find(|(name, _)| **name == key);
+            let known = self.allowed.iter().zip(&mut values).find(|(name, _)| **name == key);
             let Some((name, value)) = known else {
                 return Err(A::Error::custom(self.unknown(&key)));
             };
             if value.replace(map.next_value()?).is_some() {
-                return Err(A::Error::custom(format!(
-                    "{}{name} is given twice: send it once",
-                    self.prefix
-                )));
+                return Err(A::Error::custom(format!("{}{name} is given twice: send it once", self.prefix)));
             }
         }
         Ok(values)
@@ -205,11 +178,7 @@ impl<const N: usize> Fields<N> {
             .filter(|name| distance(name, key) <= 2);
         let hint = close.map_or_else(String::new, |name| format!("did you mean \"{name}\"? "));
         let prefix = self.prefix;
-        format!(
-            "unknown field \"{prefix}{}\": {hint}fields are {}",
-            cut(key),
-            self.allowed.join(", ")
-        )
+        format!("unknown field \"{prefix}{}\": {hint}fields are {}", cut(key), self.allowed.join(", "))
     }
 }
 
@@ -227,10 +196,7 @@ fn distance(a: &str, b: &str) -> usize {
                     let replace = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
                     let swap = (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                         .then(|| rows[i - 2][j - 2] + 1);
-                    replace
-                        .min(rows[i - 1][j] + 1)
-                        .min(rows[i][j - 1] + 1)
-                        .min(swap.unwrap_or(usize::MAX))
+                    replace.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(swap.unwrap_or(usize::MAX))
                 }
             };
         }

@@ -200,10 +200,7 @@ impl Type for JsonObject {
 
     fn schema_ref() -> MetaSchemaRef {
         let any = MetaSchemaRef::Inline(Box::new(MetaSchema::ANY));
-        let schema = MetaSchema {
-            additional_properties: Some(Box::new(any)),
-            ..MetaSchema::new("object")
-        };
+        let schema = MetaSchema { additional_properties: Some(Box::new(any)), ..MetaSchema::new("object") };
         MetaSchemaRef::Inline(Box::new(schema))
     }
 
@@ -219,9 +216,7 @@ impl Type for JsonObject {
 // `Object` asks for these two; requests are read by `request` and answers written by serde, which keep every digit.
 impl ParseFromJSON for JsonObject {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        serde_json::value::to_raw_value(&value)
-            .map(Self)
-            .map_err(ParseError::custom)
+        serde_json::value::to_raw_value(&value).map(Self).map_err(ParseError::custom)
     }
 }
 
@@ -234,13 +229,9 @@ impl ToJSON for JsonObject {
 /// A report as its answer: a result, or why there is none.
 pub(crate) fn answer(report: Report) -> Result<ExecuteResponse, Box<ErrorResponse>> {
     let failure = report.outcome.failure();
-    let Report {
-        outcome,
-        stdout,
-        stderr,
-        usage,
-        ..
-    } = report;
+    let Report { outcome, stdout, stderr, usage, .. } = report;
+    // What wasn't started has used nothing, which isn't the same as next to nothing.
+    let started = usage != Usage::default();
     let usage = UsageBody::from(usage);
     match (outcome, failure) {
         (Outcome::Returned(json), _) => Ok(ExecuteResponse {
@@ -256,13 +247,7 @@ pub(crate) fn answer(report: Report) -> Result<ExecuteResponse, Box<ErrorRespons
                 || (ErrorKind::Internal, Fault::default()),
                 |(kind, fault)| (kind.into(), fault),
             );
-            Err(Box::new(ErrorResponse::new(
-                kind,
-                fault,
-                stdout,
-                stderr,
-                Some(usage),
-            )))
+            Err(Box::new(ErrorResponse::new(kind, fault, stdout, stderr, started.then_some(usage))))
         }
     }
 }
@@ -275,21 +260,9 @@ impl ErrorResponse {
         stderr: Captured,
         usage: Option<UsageBody>,
     ) -> Self {
-        let Fault {
-            message,
-            line,
-            column,
-            traceback,
-        } = fault;
+        let Fault { message, line, column, traceback } = fault;
         Self {
-            error: ErrorDetail {
-                kind,
-                message,
-                line,
-                column,
-                traceback,
-                request_id: None,
-            },
+            error: ErrorDetail { kind, message, line, column, traceback, request_id: None },
             stdout: stdout.text,
             stderr: stderr.text,
             stdout_truncated: stdout.truncated,

@@ -71,16 +71,10 @@ fn is_literal(text: &str) -> bool {
 /// A plain word where no reader could take it for something else, else a JSON string, which YAML reads as it is.
 fn scalar(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "/_-.{}".contains(c))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "/_-.{}".contains(c))
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
             .contains(&text.to_lowercase().as_str());
-    if plain {
-        text.to_owned()
-    } else {
-        Value::from(text).to_string()
-    }
+    if plain { text.to_owned() } else { Value::from(text).to_string() }
 }
 
 #[cfg(test)]

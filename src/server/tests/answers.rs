@@ -25,11 +25,7 @@ fn a_result_passes_digit_for_digit() {
 fn a_result_may_be_deeper_than_serde_json_reads() {
     let answer = TestServer::start().post(r#"{"script": "def main(): deep"}"#);
     assert_eq!(answer.status, 200);
-    assert!(
-        answer
-            .body
-            .starts_with(&format!("{{\"result\":{}", "[".repeat(10_000)))
-    );
+    assert!(answer.body.starts_with(&format!("{{\"result\":{}", "[".repeat(10_000))));
 }
 
 #[test]
@@ -54,16 +50,7 @@ fn a_script_that_need_not_run_to_be_wrong_leaves_no_usage() {
     let answer = server.post(r#"{"script": "x = 1"}"#);
     answer.refused(422, "missing_main");
     let fields: Vec<_> = answer.json().as_object().unwrap().keys().cloned().collect();
-    assert_eq!(
-        fields,
-        [
-            "error",
-            "stdout",
-            "stderr",
-            "stdout_truncated",
-            "stderr_truncated"
-        ]
-    );
+    assert_eq!(fields, ["error", "stdout", "stderr", "stdout_truncated", "stderr_truncated"]);
     assert_eq!(server.running(), 0);
 }
 
@@ -74,10 +61,7 @@ fn our_failures_tell_a_request_id_and_nothing_else() {
         let answer = server.post(format!(r#"{{"script": "def main(): {script}"}}"#));
         let message = answer.refused(500, "internal");
         let id = answer.header("x-request-id").unwrap();
-        assert_eq!(
-            message,
-            format!("internal error: look up request {id} in the server's log")
-        );
+        assert_eq!(message, format!("internal error: look up request {id} in the server's log"));
         assert_eq!(answer.json()["error"]["request_id"], id);
         assert!(!answer.body.contains("secret"), "{}", answer.body);
         assert_eq!(server.running(), 0);
@@ -143,21 +127,12 @@ fn the_document_is_served_and_the_root_leads_to_its_page() {
 #[test]
 fn the_docs_page_loads_nothing_from_elsewhere() {
     let page = TestServer::start().get("/docs");
-    assert_eq!(
-        (page.status, page.header("content-type")),
-        (200, Some("text/html; charset=utf-8"))
-    );
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     let policy = page.header("content-security-policy").unwrap();
-    assert!(
-        policy.starts_with("default-src 'none';") && !policy.contains("http"),
-        "{policy}"
-    );
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("http"), "{policy}");
     // Whatever the browser fetches by itself: sources of elements, links, imports of style sheets.
-    let markup: String = page
-        .body
-        .split("<style")
-        .map(|part| part.rsplit("</script>").next().unwrap())
-        .collect();
+    let markup: String =
+        page.body.split("<style").map(|part| part.rsplit("</script>").next().unwrap()).collect();
     for loads in [" src=", " href=", "@import"] {
         assert!(!markup.contains(loads), "{markup}");
     }

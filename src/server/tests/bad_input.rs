@@ -13,43 +13,23 @@ fn bad(server: &TestServer, body: impl AsRef<[u8]>) -> String {
 fn fields_of_a_wrong_type_are_named_with_what_they_hold() {
     let server = TestServer::start();
     let message = |body: &str| bad(&server, body);
-    assert_eq!(
-        message(r#"{"script": 1}"#),
-        "script must be a string, got a number"
-    );
-    assert_eq!(
-        message(r#"{"script": null}"#),
-        "script must be a string, got null"
-    );
-    assert_eq!(
-        message(r#"{"script": ["x"]}"#),
-        "script must be a string, got an array"
-    );
-    assert_eq!(
-        message(r#"{"script": "", "args": [1]}"#),
-        "args must be an object, got an array"
-    );
+    assert_eq!(message(r#"{"script": 1}"#), "script must be a string, got a number");
+    assert_eq!(message(r#"{"script": null}"#), "script must be a string, got null");
+    assert_eq!(message(r#"{"script": ["x"]}"#), "script must be a string, got an array");
+    assert_eq!(message(r#"{"script": "", "args": [1]}"#), "args must be an object, got an array");
     assert_eq!(
         message(r#"{"script": "", "args": null}"#),
         "args must be an object, got null: leave the field out instead"
     );
-    assert_eq!(
-        message(r#"{"script": "", "stdin": true}"#),
-        "stdin must be a string, got a boolean"
-    );
-    assert_eq!(
-        message(r#"{"script": "", "limits": "a lot"}"#),
-        "limits must be an object, got a string"
-    );
+    assert_eq!(message(r#"{"script": "", "stdin": true}"#), "stdin must be a string, got a boolean");
+    assert_eq!(message(r#"{"script": "", "limits": "a lot"}"#), "limits must be an object, got a string");
     assert_eq!(
         message(r#"{"script": "", "limits": {"timeout_ms": "5"}}"#),
         "limits.timeout_ms must be a whole number, got a string"
     );
     for number in ["1.5", "-1", "1e3", "99999999999999999999"] {
         assert_eq!(
-            message(&format!(
-                r#"{{"script": "", "limits": {{"memory_mib": {number}}}}}"#
-            )),
+            message(&format!(r#"{{"script": "", "limits": {{"memory_mib": {number}}}}}"#)),
             format!(
                 "limits.memory_mib must be a whole number from 1, without fraction or exponent, got {number}"
             )
@@ -73,18 +53,12 @@ fn unknown_duplicate_and_missing_fields_are_named() {
         message(r#"{"script": "", "limits": {"timeout": 1}}"#),
         r#"unknown field "limits.timeout": fields are timeout_ms, memory_mib"#
     );
-    assert_eq!(
-        message(r#"{"script": "", "script": ""}"#),
-        "script is given twice: send it once"
-    );
+    assert_eq!(message(r#"{"script": "", "script": ""}"#), "script is given twice: send it once");
     assert_eq!(
         message(r#"{"script": "", "limits": {"memory_mib": 64, "memory_mib": 64}}"#),
         "limits.memory_mib is given twice: send it once"
     );
-    assert_eq!(
-        message("{}"),
-        r#"script is missing: send the Python source as {"script": "def main(): …"}"#
-    );
+    assert_eq!(message("{}"), r#"script is missing: send the Python source as {"script": "def main(): …"}"#);
     let long = bad(&server, format!(r#"{{"{}": 1}}"#, "x".repeat(100_000)));
     assert!(long.len() < 300, "{long}");
 }
@@ -97,18 +71,9 @@ fn malformed_json_is_told_by_line_and_column() {
         message(r#"{"script": "é" "#),
         "malformed JSON at line 1 column 15: EOF while parsing an object"
     );
-    assert_eq!(
-        message("{\n  \"script\" \"\"}"),
-        "malformed JSON at line 2 column 12: expected `:`"
-    );
-    assert_eq!(
-        message(r#"{"script": ""} {}"#),
-        "malformed JSON at line 1 column 16: trailing characters"
-    );
-    assert_eq!(
-        message("{'script': ''}"),
-        "malformed JSON at line 1 column 2: key must be a string"
-    );
+    assert_eq!(message("{\n  \"script\" \"\"}"), "malformed JSON at line 2 column 12: expected `:`");
+    assert_eq!(message(r#"{"script": ""} {}"#), "malformed JSON at line 1 column 16: trailing characters");
+    assert_eq!(message("{'script': ''}"), "malformed JSON at line 1 column 2: key must be a string");
     assert_eq!(
         message("{\"script\": \"a\0b\"}"),
         "malformed JSON at line 1 column 13: control character (\\u0000-\\u001F) found while parsing a string"
@@ -130,10 +95,7 @@ fn a_body_that_is_no_object_or_no_text_is_told_what_it_is() {
         ("\"x\"", "a string"),
         ("true", "a boolean"),
     ] {
-        assert_eq!(
-            bad(&server, body),
-            format!("the body must be a JSON object, got {what}")
-        );
+        assert_eq!(bad(&server, body), format!("the body must be a JSON object, got {what}"));
     }
     assert_eq!(
         bad(&server, b"{\"script\": \"\xff\"}"),
@@ -160,15 +122,9 @@ fn depth_costs_nothing_wherever_it_is() {
     assert!(bad(&server, &deep).contains("the body must be a JSON object"));
     assert!(bad(&server, format!("{{\"x\": {deep}")).starts_with("unknown field"));
     let closed = format!("{deep}{}", "]".repeat(1_000_000));
+    assert_eq!(bad(&server, format!("{{\"script\": {closed}}}")), "script must be a string, got an array");
     assert_eq!(
-        bad(&server, format!("{{\"script\": {closed}}}")),
-        "script must be a string, got an array"
-    );
-    assert_eq!(
-        bad(
-            &server,
-            format!("{{\"script\": \"\", \"args\": {{\"x\": {closed}}}}}")
-        ),
+        bad(&server, format!("{{\"script\": \"\", \"args\": {{\"x\": {closed}}}}}")),
         "args are nested deeper than 128 levels"
     );
 }
@@ -222,40 +178,26 @@ fn another_content_type_charset_or_encoding_is_refused() {
         refused("Content-Type: application/json\r\nContent-Encoding: gzip\r\n"),
         "Content-Encoding is \"gzip\": send the body uncompressed"
     );
-    for accepted in [
-        "application/json",
-        "Application/JSON;charset=UTF-8",
-        "application/json; charset=\"utf-8\"",
-    ] {
+    for accepted in
+        ["application/json", "Application/JSON;charset=UTF-8", "application/json; charset=\"utf-8\""]
+    {
         post(&format!("Content-Type: {accepted}\r\n")).refused(400, "bad_request");
     }
 }
 
 #[test]
 fn a_body_is_bounded_announced_or_not() {
-    let server = TestServer::with(ServerOptions {
-        max_body_bytes: 1000,
-        ..ServerOptions::default()
-    });
+    let server = TestServer::with(ServerOptions { max_body_bytes: 1000, ..ServerOptions::default() });
     let message = "the body may be at most 1000 bytes long";
     let body = format!("{{\"script\": \"{}\"}}", "#".repeat(2000));
     assert_eq!(server.post(&body).refused(413, "payload_too_large"), message);
 
     let head = "POST /execute HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n";
-    let chunked = format!(
-        "{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
-        body.len()
-    );
-    assert_eq!(
-        server.raw(chunked.as_bytes()).refused(413, "payload_too_large"),
-        message
-    );
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    assert_eq!(server.raw(chunked.as_bytes()).refused(413, "payload_too_large"), message);
 
     let announced = format!("{head}Content-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n");
-    assert_eq!(
-        server.raw(announced.as_bytes()).refused(413, "payload_too_large"),
-        message
-    );
+    assert_eq!(server.raw(announced.as_bytes()).refused(413, "payload_too_large"), message);
 
     let fitting = format!("{{\"script\": \"{}\"}}", "#".repeat(1000 - 14));
     assert_eq!(fitting.len(), 1000);
@@ -264,24 +206,14 @@ fn a_body_is_bounded_announced_or_not() {
 
 #[test]
 fn a_client_that_sends_far_too_much_still_reads_why() {
-    let server = TestServer::with(ServerOptions {
-        max_body_bytes: 1000,
-        ..ServerOptions::default()
-    });
-    server
-        .post(vec![b' '; 30 << 20])
-        .refused(413, "payload_too_large");
+    let server = TestServer::with(ServerOptions { max_body_bytes: 1000, ..ServerOptions::default() });
+    server.post(vec![b' '; 30 << 20]).refused(413, "payload_too_large");
 }
 
 #[test]
 fn a_script_is_bounded_in_bytes() {
-    let server = TestServer::with(ServerOptions {
-        max_script_bytes: 10,
-        ..ServerOptions::default()
-    });
-    let message = server
-        .post(r#"{"script": "éééééé"}"#)
-        .refused(413, "payload_too_large");
+    let server = TestServer::with(ServerOptions { max_script_bytes: 10, ..ServerOptions::default() });
+    let message = server.post(r#"{"script": "éééééé"}"#).refused(413, "payload_too_large");
     assert_eq!(message, "script may be at most 10 bytes long");
 }
 
@@ -305,13 +237,7 @@ fn unknown_paths_and_methods_are_refused_in_the_same_shape() {
             .refused(404, "not_found")
             .starts_with("no such path: /exectue; there are POST /execute")
     );
-    for path in [
-        "/execute/",
-        "//execute",
-        "/%2e%2e/etc/passwd",
-        "/docs/x",
-        "/openapi.json/",
-    ] {
+    for path in ["/execute/", "//execute", "/%2e%2e/etc/passwd", "/docs/x", "/openapi.json/"] {
         server.get(path).refused(404, "not_found");
     }
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
@@ -335,12 +261,9 @@ fn unknown_paths_and_methods_are_refused_in_the_same_shape() {
 #[test]
 fn what_is_not_even_http_is_closed_without_harm() {
     let server = TestServer::start();
-    for garbage in [
-        "\r\n\r\n\r\n",
-        "GET\r\n\r\n",
-        "\x16\x03\x01\x02\0\x01\0\r\n\r\n",
-        "CONNECT x:1 HTTP/1.1\r\n\r\n",
-    ] {
+    for garbage in
+        ["\r\n\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\0\x01\0\r\n\r\n", "CONNECT x:1 HTTP/1.1\r\n\r\n"]
+    {
         let mut stream = server.connect();
         stream.write_all(garbage.as_bytes()).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();

@@ -11,9 +11,7 @@ use super::{Answer, ServerOptions, TestServer};
 fn post(stream: &mut TcpStream, body: &str) {
     let length = body.len();
     let head = "POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
-    stream
-        .write_all(format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes())
-        .unwrap();
+    stream.write_all(format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes()).unwrap();
 }
 
 #[test]
@@ -58,8 +56,7 @@ fn a_request_whose_head_ends_after_the_server_was_told_to_stop_is_sent_away() {
     std::thread::sleep(Duration::from_millis(100));
     server.begin_to_stop();
     std::thread::sleep(Duration::from_millis(100));
-    late.write_all(b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
-        .unwrap();
+    late.write_all(b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}").unwrap();
     let answer = Answer::read(&mut late);
     answer.refused(503, "shutting_down");
     assert!(answer.header("retry-after").is_some());

@@ -19,7 +19,7 @@ use serde_json::{Value, value::RawValue};
 use tokio::sync::oneshot;
 
 use super::{ServerOptions, api::Execute, serve_with};
-use crate::{Captured, ExecuteError, Execution, Fault, Outcome, Report, Usage};
+use crate::{Captured, ExecuteError, Execution, Fault, Outcome, Report, Usage, jail::JailError};
 
 /// Does what the script's text says: `panic`, `break`, `sleep`, `raise`, `ignore args`; else returns `args`.
 #[derive(Clone, Default)]
@@ -50,7 +50,10 @@ impl Execute for FakeExecutor {
         let outcome = if text.contains("panic") {
             panic!("a secret");
         } else if text.contains("break") {
-            return Err(ExecuteError::Jail("a secret".into()));
+            return Err(ExecuteError::Jail(JailError::Broke {
+                status: "a secret".into(),
+                log: "a secret".into(),
+            }));
         } else if text.contains("sleep forever") {
             std::future::pending().await
         } else if text.contains("sleep") {
@@ -68,21 +71,13 @@ impl Execute for FakeExecutor {
         } else {
             Outcome::Returned(raw("[12345678901234567890123456789, 1.0, 1e-7, -0.0]"))
         };
-        let stdout = Captured {
-            text: "so far\n".into(),
-            truncated: true,
-        };
+        let stdout = Captured { text: "so far\n".into(), truncated: true };
         let usage = Usage {
             wall: Duration::from_micros(1500),
             cpu: Duration::from_micros(1499),
             memory_bytes: 9_437_184,
         };
-        Ok(Report {
-            outcome,
-            stdout,
-            stderr: Captured::default(),
-            usage,
-        })
+        Ok(Report { outcome, stdout, stderr: Captured::default(), usage })
     }
 }
 
@@ -106,30 +101,18 @@ impl TestServer {
     fn with(options: ServerOptions) -> Self {
         let executor = FakeExecutor::default();
         let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let served = executor.clone();
         let thread = std::thread::spawn(move || {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            runtime
-                .block_on(serve_with(listener, served, options, shutdown))
-                .unwrap();
+            runtime.block_on(serve_with(listener, served, options, shutdown)).unwrap();
         });
-        Self {
-            address,
-            executor,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self { address, executor, stop: Some(stop), thread: Some(thread) }
     }
 
     fn begin_to_stop(&mut self) {
@@ -169,12 +152,7 @@ impl TestServer {
     }
 
     fn post(&self, body: impl AsRef<[u8]>) -> Answer {
-        self.request(
-            "POST",
-            "/execute",
-            "Content-Type: application/json\r\n",
-            body.as_ref(),
-        )
+        self.request("POST", "/execute", "Content-Type: application/json\r\n", body.as_ref())
     }
 
     fn running(&self) -> usize {
@@ -210,15 +188,9 @@ impl Answer {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let text = String::from_utf8(bytes).unwrap();
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self {
-            status,
-            head: head.to_owned(),
-            body: body.to_owned(),
-        }
+        Self { status, head: head.to_owned(), body: body.to_owned() }
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -244,12 +216,7 @@ impl Answer {
         for field in ["stdout_truncated", "stderr_truncated"] {
             assert!(json[field].is_boolean(), "{json}");
         }
-        let text = |field: &str| {
-            json["error"][field]
-                .as_str()
-                .unwrap_or_else(|| panic!("{json}"))
-                .to_owned()
-        };
+        let text = |field: &str| json["error"][field].as_str().unwrap_or_else(|| panic!("{json}")).to_owned();
         (text("kind"), text("message"))
     }
 

@@ -1,0 +1,5 @@
+"""Stands where the runner will be."""
+
+
+def main() -> None:
+    print("runner")

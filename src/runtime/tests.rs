@@ -1,0 +1,1 @@
+//! The runtime as a whole, built for real.
