@@ -15,7 +15,9 @@ use super::{
     encoded::Encoded,
     errors::Refusal,
     request, statuses,
-    wire::{self, ErrorResponse, ExecuteRequest, ExecuteResponse, HealthResponse, LimitsRequest},
+    wire::{
+        self, ErrorResponse, ExecuteRequest, ExecuteResponse, HealthResponse, LimitsRequest, RuntimeBody,
+    },
 };
 use crate::{
     ExecuteError, Execution, Executor, Limits, Outcome, Report, Script,
@@ -26,11 +28,23 @@ use crate::{
 pub(crate) trait Execute: Send + Sync + 'static {
     /// Runs `execution` to its end. Dropping the future ends it.
     fn execute(&self, execution: Execution) -> impl Future<Output = Result<Report, ExecuteError>> + Send;
+
+    /// What scripts run in.
+    fn runtime(&self) -> RuntimeBody;
 }
 
 impl Execute for Executor {
     fn execute(&self, execution: Execution) -> impl Future<Output = Result<Report, ExecuteError>> + Send {
         Executor::execute(self, execution)
+    }
+
+    fn runtime(&self) -> RuntimeBody {
+        let runtime = Executor::runtime(self);
+        let (major, minor, patch) = runtime.python_version();
+        RuntimeBody {
+            python: format!("{major}.{minor}.{patch}"),
+            packages: runtime.packages().iter().cloned().collect(),
+        }
     }
 }
 
@@ -74,7 +88,7 @@ impl<E: Execute> Api<E> {
     /// Its version, what scripts run in, and the bounds that requests are held to.
     #[oai(path = "/health", method = "get", operation_id = "health", tag = "Tag::Server")]
     async fn health(&self) -> poem::Result<HealthAnswer> {
-        Ok(HealthAnswer(self.options.health()))
+        Ok(HealthAnswer(self.options.health(self.executor.runtime())))
     }
 }
 

@@ -38,7 +38,7 @@ use self::{
 use crate::{Executor, Report};
 
 pub use document::{openapi_json, openapi_yaml};
-pub use options::{RuntimeVersions, ServerOptions};
+pub use options::ServerOptions;
 
 /// A report as the body that `POST /execute` answers with.
 pub fn report_json(report: Report) -> String {

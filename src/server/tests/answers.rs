@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{ServerOptions, TestServer};
-use crate::server::{RuntimeVersions, openapi_json, openapi_yaml};
+use super::TestServer;
+use crate::server::{openapi_json, openapi_yaml};
 
 const SCRIPT: &str = r#"{"script": "def main(): pass"}"#;
 
@@ -81,13 +81,7 @@ fn every_answer_has_an_id_of_its_own() {
 
 #[test]
 fn health_tells_versions_and_bounds() {
-    let server = TestServer::with(ServerOptions {
-        runtime: RuntimeVersions {
-            python: "3.13.1".into(),
-            packages: [("numpy".into(), "2.4.0".into())].into(),
-        },
-        ..ServerOptions::default()
-    });
+    let server = TestServer::start();
     let answer = server.get("/health");
     assert_eq!(answer.status, 200);
     assert_eq!(

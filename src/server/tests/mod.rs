@@ -18,7 +18,7 @@ use std::{
 use serde_json::{Value, value::RawValue};
 use tokio::sync::oneshot;
 
-use super::{ServerOptions, api::Execute, serve_with};
+use super::{ServerOptions, api::Execute, serve_with, wire::RuntimeBody};
 use crate::{Captured, ExecuteError, Execution, Fault, Outcome, Report, Usage, jail::JailError};
 
 /// Does what the script's text says: `panic`, `break`, `sleep`, `raise`, `ignore args`; else returns `args`.
@@ -44,6 +44,11 @@ impl Drop for Counted {
 }
 
 impl Execute for FakeExecutor {
+    fn runtime(&self) -> RuntimeBody {
+        let packages = [("numpy".into(), "2.4.0".into())].into();
+        RuntimeBody { python: "3.13.1".into(), packages }
+    }
+
     async fn execute(&self, execution: Execution) -> Result<Report, ExecuteError> {
         let _counted = Counted::new(&self.running);
         let text = format!("{execution:?}");
