@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    options::{RuntimeVersions, ServerOptions},
-    wire::{ErrorKind, ErrorResponse, ExecuteResponse, UsageBody},
+    options::ServerOptions,
+    wire::{ErrorKind, ErrorResponse, ExecuteResponse, RuntimeBody, UsageBody},
 };
 use crate::Fault;
 
@@ -142,13 +142,13 @@ pub(crate) fn answers() -> Vec<(u16, Vec<Example>)> {
 
 /// What `GET /health` answers.
 pub(crate) fn health() -> Example {
-    let mut options = ServerOptions::default();
     let packages = [("numpy", "2.4.0"), ("pandas", "3.0.0")];
-    options.runtime = RuntimeVersions {
+    let runtime = RuntimeBody {
         python: "3.13.1".into(),
         packages: packages.map(|(name, version)| (name.into(), version.into())).into(),
     };
-    Example { name: "ok", summary: "The server runs scripts", value: to_value(&options.health()) }
+    let health = ServerOptions::default().health(runtime);
+    Example { name: "ok", summary: "The server runs scripts", value: to_value(&health) }
 }
 
 fn returned() -> Example {
