@@ -69,8 +69,8 @@ pub enum ProvisionError {
     },
     /// No room.
     #[error(
-        "no room left on the disk while {doing} ({}): a runtime needs about 600 MB in the cache folder, and pip some in \
-         TMPDIR; make room, or choose another cache folder with --cache-dir", path.display()
+        "no room left on the disk while {doing} ({}): a runtime needs about 300 MB in the cache folder, and pip as \
+         much in TMPDIR; make room, or choose another cache folder with --cache-dir", path.display()
     )]
     DiskFull {
         /// What was being done.

@@ -31,7 +31,7 @@ mod tree;
 mod tests;
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -72,6 +72,7 @@ pub struct RuntimeOptions {
     python: Option<PathBuf>,
     nsjail: Option<PathBuf>,
     requirements: Vec<PathBuf>,
+    env: Vec<(OsString, OsString)>,
     locks: Locks,
 }
 
@@ -83,6 +84,7 @@ impl RuntimeOptions {
             python: None,
             nsjail: None,
             requirements: Vec::new(),
+            env: Vec::new(),
             locks: Locks::default(),
         }
     }
@@ -105,6 +107,12 @@ impl RuntimeOptions {
     /// runtime's key.
     pub fn requirements(mut self, file: impl Into<PathBuf>) -> Self {
         self.requirements.push(file.into());
+        self
+    }
+
+    /// Sets a variable for pip, such as `PIP_INDEX_URL`, beside those that it inherits from this process.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
         self
     }
 
@@ -159,7 +167,9 @@ impl RuntimeOptions {
                 locks: &self.locks,
                 requirements: &self.requirements,
                 nsjail: self.nsjail.is_none(),
+                env: &self.env,
             };
+            store.sweep(&id);
             build.run(&lock, progress)?;
         }
         let manifest = store.manifest(&id).map(|manifest| (id, manifest));

@@ -139,7 +139,7 @@ impl Store {
     /// Takes the lock of one runtime, waiting for whoever builds it. It is released when the file is dropped and all
     /// programs that inherited it have ended.
     pub(super) fn lock(&self, id: &str, progress: &mut dyn FnMut(Progress)) -> Result<File, ProvisionError> {
-        let path = self.folder.join(format!("runtime-{id}.lock"));
+        let path = self.lock_file(id);
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -158,6 +158,29 @@ impl Store {
         progress(Progress::Waiting { lock: path.clone() });
         rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive)).map_err(failed)?;
         Ok(file)
+    }
+
+    /// Removes what killed builds of other runtimes left. Call with the lock of this one held.
+    pub(super) fn sweep(&self, id: &str) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(other) = name.to_str().and_then(|name| name.strip_prefix("building-")) else {
+                continue;
+            };
+            // Never waits, so two builds can't wait for one another.
+            let lock = File::open(self.lock_file(other)).ok();
+            let free = lock
+                .as_ref()
+                .is_some_and(|file| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok());
+            if other != id && free {
+                // It is only about room: what can't be removed stays.
+                let _ = tree::remove(&entry.path());
+            }
+        }
+    }
+
+    fn lock_file(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("runtime-{id}.lock"))
     }
 
     /// Puts a finished build where it is looked for. Call with the lock held.
