@@ -16,12 +16,7 @@ pub struct Execution {
 impl Execution {
     /// Runs `script` without arguments, with empty stdin, under the default limits.
     pub fn new(script: CheckedScript) -> Self {
-        Self {
-            script,
-            args: None,
-            stdin: String::new(),
-            limits: Limits::default(),
-        }
+        Self { script, args: None, stdin: String::new(), limits: Limits::default() }
     }
 
     /// Keyword arguments for `main`: the text of a JSON object, handed over digit for digit.
@@ -101,12 +96,7 @@ pub struct Executor {}
 impl Executor {
     /// Starts an execution.
     pub fn start(&self, execution: Execution) -> Running {
-        let _ = (
-            &execution.script,
-            &execution.args,
-            &execution.stdin,
-            &execution.limits,
-        );
+        let _ = (&execution.script, &execution.args, &execution.stdin, &execution.limits);
         Running {}
     }
 

@@ -59,10 +59,7 @@ pub struct Ceiling {
 
 impl Default for Ceiling {
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(60),
-            memory_bytes: 1024 * MIB,
-        }
+        Self { timeout: Duration::from_secs(60), memory_bytes: 1024 * MIB }
     }
 }
 
@@ -95,12 +92,7 @@ impl Ceiling {
             if (min..=max).contains(&asked) {
                 Ok(asked)
             } else {
-                Err(LimitOutOfRange {
-                    field,
-                    asked,
-                    min,
-                    max,
-                })
+                Err(LimitOutOfRange { field, asked, min, max })
             }
         };
         let mut limits = base.clone();
@@ -109,12 +101,7 @@ impl Ceiling {
             limits.timeout = Duration::from_millis(within("timeout_ms", asked, 1, max)?);
         }
         if let Some(asked) = memory_mib {
-            let mib = within(
-                "memory_mib",
-                asked,
-                MIN_MEMORY_BYTES / MIB,
-                self.memory_bytes / MIB,
-            )?;
+            let mib = within("memory_mib", asked, MIN_MEMORY_BYTES / MIB, self.memory_bytes / MIB)?;
             limits.memory_bytes = mib * MIB;
             // Scratch counts as memory: more of it than memory would be a promise that can't be kept.
             limits.scratch_bytes = limits.scratch_bytes.min(limits.memory_bytes);
@@ -130,9 +117,7 @@ mod tests {
     #[test]
     fn a_request_gets_what_it_asks_for_up_to_the_ceiling() {
         let ceiling = Ceiling::default();
-        let limits = ceiling
-            .apply(&Limits::default(), Some(60_000), Some(1024))
-            .unwrap();
+        let limits = ceiling.apply(&Limits::default(), Some(60_000), Some(1024)).unwrap();
         assert_eq!(limits.timeout, Duration::from_secs(60));
         assert_eq!(limits.memory_bytes, 1024 * MIB);
     }
@@ -140,24 +125,11 @@ mod tests {
     #[test]
     fn a_limit_above_the_ceiling_or_below_the_floor_is_named() {
         let ceiling = Ceiling::default();
-        let error = |timeout, memory| {
-            ceiling
-                .apply(&Limits::default(), timeout, memory)
-                .unwrap_err()
-                .to_string()
-        };
-        assert_eq!(
-            error(Some(60_001), None),
-            "limits.timeout_ms is 60001, allowed are 1 to 60000"
-        );
-        assert_eq!(
-            error(Some(0), None),
-            "limits.timeout_ms is 0, allowed are 1 to 60000"
-        );
-        assert_eq!(
-            error(None, Some(63)),
-            "limits.memory_mib is 63, allowed are 64 to 1024"
-        );
+        let error =
+            |timeout, memory| ceiling.apply(&Limits::default(), timeout, memory).unwrap_err().to_string();
+        assert_eq!(error(Some(60_001), None), "limits.timeout_ms is 60001, allowed are 1 to 60000");
+        assert_eq!(error(Some(0), None), "limits.timeout_ms is 0, allowed are 1 to 60000");
+        assert_eq!(error(None, Some(63)), "limits.memory_mib is 63, allowed are 64 to 1024");
         assert_eq!(
             error(None, Some(u64::MAX)),
             format!("limits.memory_mib is {}, allowed are 64 to 1024", u64::MAX)

@@ -112,15 +112,7 @@ impl Outcome {
 
     /// The failure's kind and what to tell of it; `None` when `main()` returned.
     pub fn failure(&self) -> Option<(FailureKind, Fault)> {
-        let plain = |kind, message| {
-            Some((
-                kind,
-                Fault {
-                    message,
-                    ..Fault::default()
-                },
-            ))
-        };
+        let plain = |kind, message| Some((kind, Fault { message, ..Fault::default() }));
         match self {
             Self::Returned(_) => None,
             Self::SyntaxError(fault) => Some((FailureKind::SyntaxError, fault.clone())),
@@ -151,10 +143,7 @@ impl Outcome {
             ),
             Self::Killed { signal } => plain(
                 FailureKind::Killed,
-                format!(
-                    "the script's process was ended by signal {signal}{}",
-                    signal_hint(*signal)
-                ),
+                format!("the script's process was ended by signal {signal}{}", signal_hint(*signal)),
             ),
         }
     }

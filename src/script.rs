@@ -39,14 +39,9 @@ impl Script {
     pub fn with_max_bytes(source: impl AsRef<str>, max_bytes: usize) -> Result<Self, ScriptTooLarge> {
         let source = source.as_ref();
         if source.len() > max_bytes {
-            return Err(ScriptTooLarge {
-                bytes: source.len(),
-                max_bytes,
-            });
+            return Err(ScriptTooLarge { bytes: source.len(), max_bytes });
         }
-        Ok(Self {
-            source: source.strip_prefix('\u{feff}').unwrap_or(source).into(),
-        })
+        Ok(Self { source: source.strip_prefix('\u{feff}').unwrap_or(source).into() })
     }
 
     /// The source, without a byte order mark.

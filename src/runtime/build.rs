@@ -60,11 +60,7 @@ impl Build<'_> {
     /// What a failed or killed build left is removed, except packages and nsjail once they were complete.
     pub(super) fn run(self, lock: &File, progress: &mut dyn FnMut(Progress)) -> Result<(), ProvisionError> {
         let folder = self.store.building(self.id);
-        let mut shell = Shell {
-            progress,
-            env: self.env,
-            lock: Some(lock),
-        };
+        let mut shell = Shell { progress, env: self.env, lock: Some(lock) };
         tidy(&folder)?;
         let built = self.build(&mut shell, &folder);
         if built.is_err() {
@@ -88,9 +84,7 @@ impl Build<'_> {
         self.step(shell, 6, "checking that it works".into());
         self.check(shell, folder)?;
         tree::remove(&folder.join("venv"))?;
-        let finished = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let finished = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Ok(Manifest {
             inputs: self.inputs.clone(),
             stamp: self.interpreter.stamp.clone(),
@@ -101,29 +95,19 @@ impl Build<'_> {
     }
 
     fn step(&self, shell: &mut Shell, number: usize, text: String) {
-        (shell.progress)(Progress::Step {
-            number,
-            total: STEPS,
-            text,
-        });
+        (shell.progress)(Progress::Step { number, total: STEPS, text });
     }
 
     /// Packages and nsjail: what needs the network, and what a killed build need not repeat.
     fn install(&self, shell: &mut Shell, folder: &Path) -> Result<(), ProvisionError> {
         let (packages, nsjail) = (folder.join("packages"), folder.join("nsjail"));
         if packages.exists() && (nsjail.exists() || !self.nsjail) {
-            (shell.progress)(Progress::Detail(
-                "the packages are there from an interrupted build".into(),
-            ));
+            (shell.progress)(Progress::Detail("the packages are there from an interrupted build".into()));
             return Ok(());
         }
         let pip = Pip::new(shell, self.interpreter, &self.locks.pip, folder)?;
         if !packages.exists() {
-            self.step(
-                shell,
-                1,
-                format!("installing packages for {}", self.interpreter.title()),
-            );
+            self.step(shell, 1, format!("installing packages for {}", self.interpreter.title()));
             pip.install_locked(shell, &self.locks.packages, None)?;
             if !self.requirements.is_empty() {
                 pip.install_more(shell, &self.locks.packages, self.requirements)?;
@@ -165,32 +149,21 @@ impl Build<'_> {
         if multiarch != "lib/" {
             links.push((".", &multiarch));
         }
-        links
-            .into_iter()
-            .try_for_each(|(target, path)| tree::link(target, &rootfs.join(path)))
+        links.into_iter().try_for_each(|(target, path)| tree::link(target, &rootfs.join(path)))
     }
 
     /// The standard library's place in the rootfs: below /python, as the interpreter expects it below its prefix.
     fn stdlib(&self, rootfs: &Path) -> PathBuf {
         let (major, minor, _) = self.interpreter.version;
-        rootfs
-            .join("python")
-            .join(&self.interpreter.platlibdir)
-            .join(format!("python{major}.{minor}"))
+        rootfs.join("python").join(&self.interpreter.platlibdir).join(format!("python{major}.{minor}"))
     }
 
     fn gather(&self, shell: &mut Shell, rootfs: &Path) -> Result<(), ProvisionError> {
-        let Interpreter {
-            stamp,
-            stdlib,
-            libgcc,
-            ..
-        } = self.interpreter;
+        let Interpreter { stamp, stdlib, libgcc, .. } = self.interpreter;
         // Asked where they are on the host, since they may find their libraries relative to themselves.
         let modules = libraries::objects(&stdlib.join("lib-dynload"));
         let wanted = |path: &PathBuf| {
-            path.file_name()
-                .is_some_and(|name| wanted_of_stdlib(&name.to_string_lossy(), false))
+            path.file_name().is_some_and(|name| wanted_of_stdlib(&name.to_string_lossy(), false))
         };
         let mut objects = vec![stamp.executable.clone()];
         objects.extend(modules.into_iter().filter(wanted));
@@ -208,16 +181,7 @@ impl Build<'_> {
     /// image layers.
     fn compile(&self, shell: &mut Shell, rootfs: &Path) -> Result<(), ProvisionError> {
         let mut command = child::command(&self.interpreter.stamp.executable);
-        command.args([
-            "-I",
-            "-m",
-            "compileall",
-            "-q",
-            "-j",
-            "0",
-            "--invalidation-mode",
-            "unchecked-hash",
-        ]);
+        command.args(["-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]);
         command.args(["-x", "/tests?/", "-p", "/", "-s"]).arg(rootfs);
         command.arg(self.stdlib(rootfs)).arg(rootfs.join("packages"));
         let ended = shell.run(command, "")?;
@@ -242,11 +206,7 @@ impl Build<'_> {
         if ended.status.success() {
             return Ok(());
         }
-        let reason = if ended.tail.is_empty() {
-            ended.status.to_string()
-        } else {
-            ended.tail
-        };
+        let reason = if ended.tail.is_empty() { ended.status.to_string() } else { ended.tail };
         Err(ProvisionError::DoesNotWork { reason })
     }
 }
@@ -260,11 +220,7 @@ fn tidy(folder: &Path) -> Result<(), ProvisionError> {
     for left in ["rootfs", "venv", "installing"] {
         tree::remove(&folder.join(left))?;
     }
-    if packages.exists() || folder.join("nsjail").exists() {
-        Ok(())
-    } else {
-        tree::remove(folder)
-    }
+    if packages.exists() || folder.join("nsjail").exists() { Ok(()) } else { tree::remove(folder) }
 }
 
 /// Which entries of the standard library are copied.
@@ -282,28 +238,13 @@ mod tests {
 
     #[test]
     fn the_standard_library_is_copied_without_what_a_jail_has_no_use_for() {
-        for name in [
-            "json",
-            "os.py",
-            "lib-dynload",
-            "sqlite3",
-            "_sysconfigdata__linux_x86_64-linux-gnu.py",
-        ] {
+        for name in ["json", "os.py", "lib-dynload", "sqlite3", "_sysconfigdata__linux_x86_64-linux-gnu.py"] {
             assert!(wanted_of_stdlib(name, true), "{name}");
         }
-        for name in [
-            "test",
-            "tkinter",
-            "config-3.12-x86_64-linux-gnu",
-            "sitecustomize.py",
-            "__pycache__",
-        ] {
+        for name in ["test", "tkinter", "config-3.12-x86_64-linux-gnu", "sitecustomize.py", "__pycache__"] {
             assert!(!wanted_of_stdlib(name, true), "{name}");
         }
         assert!(wanted_of_stdlib("test", false));
-        assert!(!wanted_of_stdlib(
-            "_tkinter.cpython-312-x86_64-linux-gnu.so",
-            false
-        ));
+        assert!(!wanted_of_stdlib("_tkinter.cpython-312-x86_64-linux-gnu.so", false));
     }
 }

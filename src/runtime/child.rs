@@ -77,10 +77,7 @@ impl Shell<'_> {
             source,
         };
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(lock) = self.lock {
             let lock: OwnedFd = lock.as_fd().try_clone_to_owned().map_err(failed)?;
             command.preserved_fds(vec![lock]);
@@ -93,14 +90,8 @@ impl Shell<'_> {
         }
         let (sender, lines) = mpsc::channel();
         let readers = [
-            child
-                .stdout
-                .take()
-                .map(|stream| read_lines(stream, true, sender.clone())),
-            child
-                .stderr
-                .take()
-                .map(|stream| read_lines(stream, false, sender)),
+            child.stdout.take().map(|stream| read_lines(stream, true, sender.clone())),
+            child.stderr.take().map(|stream| read_lines(stream, false, sender)),
         ];
         let mut stdout = String::new();
         let mut tail = VecDeque::new();
@@ -119,11 +110,7 @@ impl Shell<'_> {
             let _ = reader.join();
         }
         let status = child.wait().map_err(failed)?;
-        Ok(Ended {
-            status,
-            stdout,
-            tail: Vec::from(tail).join("\n"),
-        })
+        Ok(Ended { status, stdout, tail: Vec::from(tail).join("\n") })
     }
 }
 
@@ -147,9 +134,7 @@ fn read_lines(
 
 /// Whether a Python program's complaints say that a disk or a quota is full.
 pub(super) fn says_full(output: &str) -> bool {
-    ["[Errno 28]", "[Errno 122]", "No space left on device"]
-        .iter()
-        .any(|sign| output.contains(sign))
+    ["[Errno 28]", "[Errno 122]", "No space left on device"].iter().any(|sign| output.contains(sign))
 }
 
 #[cfg(test)]
@@ -164,11 +149,7 @@ mod tests {
                 seen.push(line)
             }
         };
-        let mut shell = Shell {
-            progress: &mut progress,
-            env: &[],
-            lock: None,
-        };
+        let mut shell = Shell { progress: &mut progress, env: &[], lock: None };
         let mut command = command("sh");
         command.args(["-c", "cat; echo bad >&2; exit 3"]);
         let ended = shell.run(command, "good\n").unwrap();
@@ -181,11 +162,7 @@ mod tests {
     #[test]
     fn a_program_that_is_missing_is_named() {
         let mut progress = |_| ();
-        let mut shell = Shell {
-            progress: &mut progress,
-            env: &[],
-            lock: None,
-        };
+        let mut shell = Shell { progress: &mut progress, env: &[], lock: None };
         let error = shell.run(command("no-such-program"), "").err().unwrap();
         assert!(error.to_string().contains("no-such-program"), "{error}");
     }

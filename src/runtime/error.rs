@@ -171,10 +171,7 @@ pub enum ProvisionError {
 
 /// Whether a disk or a quota is full.
 pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Names a failed file operation below the cache folder.
@@ -182,18 +179,11 @@ pub(super) fn in_cache<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(io::Er
     move |source| {
         let path = path.to_path_buf();
         match source.kind() {
-            _ if is_full(&source) => ProvisionError::DiskFull {
-                doing: doing.into(),
-                path,
-            },
+            _ if is_full(&source) => ProvisionError::DiskFull { doing: doing.into(), path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 ProvisionError::CacheNotWritable { path, source }
             }
-            _ => ProvisionError::Io {
-                doing: doing.into(),
-                path,
-                source,
-            },
+            _ => ProvisionError::Io { doing: doing.into(), path, source },
         }
     }
 }

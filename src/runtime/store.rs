@@ -36,10 +36,24 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(folder: &Path) -> Self {
-        Self {
-            folder: folder.to_path_buf(),
+    /// The folder as it is, there or not. Links are resolved, since a jail binds what is below it.
+    pub(super) fn at(folder: &Path) -> Self {
+        let resolved = fs::canonicalize(folder).or_else(|_| std::path::absolute(folder));
+        Self { folder: resolved.unwrap_or_else(|_| folder.to_path_buf()) }
+    }
+
+    /// The folder, made if it isn't there.
+    pub(super) fn create(folder: &Path) -> Result<Self, ProvisionError> {
+        let new: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+        tree::folder(folder)?;
+        if root() {
+            // A jail must be able to pass, whatever the umask was.
+            for folder in new.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
+                fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+                    .map_err(in_cache("setting permissions", folder))?;
+            }
         }
+        Ok(Self::at(folder))
     }
 
     /// Where a runtime is when it is ready.
@@ -56,13 +70,7 @@ impl Store {
     pub(super) fn newest(&self, inputs: &[String], stamp: Option<&Stamp>) -> Option<(String, Manifest)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         entries
-            .filter_map(|entry| {
-                entry
-                    .file_name()
-                    .to_str()?
-                    .strip_prefix("runtime-")
-                    .map(str::to_owned)
-            })
+            .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("runtime-").map(str::to_owned))
             .filter_map(|id| self.manifest(&id).map(|manifest| (id, manifest)))
             .filter(|(_, manifest)| inputs.contains(&manifest.inputs))
             .filter(|(_, manifest)| stamp.is_none_or(|stamp| manifest.stamp == *stamp))
@@ -73,49 +81,26 @@ impl Store {
     pub(super) fn manifest(&self, id: &str) -> Option<Manifest> {
         let folder = self.ready(id);
         let manifest = serde_json::from_slice(&fs::read(folder.join(MANIFEST)).ok()?).ok()?;
-        folder
-            .join("rootfs/python/bin/python3")
-            .is_file()
-            .then_some(manifest)
-    }
-
-    /// Makes the folder if it isn't there.
-    pub(super) fn create(&self) -> Result<(), ProvisionError> {
-        let new: Vec<_> = self
-            .folder
-            .ancestors()
-            .take_while(|folder| !folder.exists())
-            .collect();
-        tree::folder(&self.folder)?;
-        if root() {
-            for folder in new.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
-                fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-                    .map_err(in_cache("setting permissions", folder))?;
-            }
-        }
-        Ok(())
+        folder.join("rootfs/python/bin/python3").is_file().then_some(manifest)
     }
 
     /// Refuses a folder that the jail can't get to, or where anybody could plant a runtime.
     pub(super) fn check(&self) -> Result<(), ProvisionError> {
-        let unreadable = |source| ProvisionError::CacheNotWritable {
-            path: self.folder.clone(),
-            source,
+        let mode_of = |folder: &Path| {
+            let found = fs::metadata(folder)
+                .map_err(|source| ProvisionError::CacheNotWritable { path: folder.into(), source })?;
+            Ok(found.mode() & 0o7777)
         };
-        let folder = fs::canonicalize(&self.folder).map_err(unreadable)?;
-        for folder in folder.ancestors().filter(|_| root()) {
-            let mode = fs::metadata(folder).map_err(unreadable)?.mode() & 0o7777;
+        for folder in self.folder.ancestors().filter(|_| root()) {
+            let mode = mode_of(folder)?;
             if mode & 0o001 == 0 {
-                return Err(ProvisionError::CacheUnreachable {
-                    folder: folder.into(),
-                    mode,
-                });
+                return Err(ProvisionError::CacheUnreachable { folder: folder.into(), mode });
             }
         }
-        let mode = fs::metadata(&folder).map_err(unreadable)?.mode();
+        let mode = mode_of(&self.folder)?;
         if mode & 0o002 != 0 && mode & 0o1000 == 0 {
             return Err(ProvisionError::CacheUntrusted {
-                path: folder,
+                path: self.folder.clone(),
                 reason: "everybody may write to it".into(),
             });
         }
@@ -146,10 +131,8 @@ impl Store {
             .write(true)
             .open(&path)
             .map_err(in_cache("opening the lock", &path))?;
-        let failed = |error: rustix::io::Errno| ProvisionError::Lock {
-            path: path.clone(),
-            source: error.into(),
-        };
+        let failed =
+            |error: rustix::io::Errno| ProvisionError::Lock { path: path.clone(), source: error.into() };
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
             Err(error) if error == rustix::io::Errno::WOULDBLOCK => {}
@@ -210,11 +193,7 @@ mod tests {
     fn manifest(inputs: &str, executable: &str, finished_ms: u64) -> Manifest {
         Manifest {
             inputs: inputs.into(),
-            stamp: Stamp {
-                executable: executable.into(),
-                executable_size: 1,
-                executable_mtime: 1,
-            },
+            stamp: Stamp { executable: executable.into(), executable_size: 1, executable_mtime: 1 },
             version: (3, 12, 1),
             packages: vec![("numpy".into(), "2.4.6".into())],
             finished_ms,
@@ -231,7 +210,7 @@ mod tests {
     #[test]
     fn the_newest_that_fits_is_found() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path());
+        let store = Store::at(dir.path());
         assert_eq!(store.newest(&["x".into()], None), None);
         publish(&store, "a", &manifest("x", "/py1", 1));
         publish(&store, "b", &manifest("x", "/py2", 2));
@@ -251,7 +230,7 @@ mod tests {
     #[test]
     fn a_damaged_runtime_is_not_found_and_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path());
+        let store = Store::at(dir.path());
         publish(&store, "a", &manifest("x", "/py", 1));
         fs::remove_dir_all(store.ready("a").join("rootfs")).unwrap();
         assert_eq!(store.manifest("a"), None);
@@ -262,7 +241,7 @@ mod tests {
     #[test]
     fn who_waits_for_a_lock_is_told() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path());
+        let store = Store::at(dir.path());
         let first = store.lock("a", &mut |_| panic!("nobody to wait for")).unwrap();
         let releases = std::sync::Mutex::new(Some(first));
         let mut told = None;
@@ -277,16 +256,10 @@ mod tests {
 
     #[test]
     fn a_folder_that_anybody_can_write_to_is_refused() {
-        let dir = tempfile::Builder::new()
-            .permissions(fs::Permissions::from_mode(0o777))
-            .tempdir()
-            .unwrap();
+        let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o777)).tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let text = Store::new(dir.path()).check().unwrap_err().to_string();
-        assert!(
-            text.contains("everybody may write") && text.contains("--cache-dir"),
-            "{text}"
-        );
+        let text = Store::at(dir.path()).check().unwrap_err().to_string();
+        assert!(text.contains("everybody may write") && text.contains("--cache-dir"), "{text}");
     }
 
     #[test]
@@ -297,15 +270,12 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let cache = dir.path().join("home/cache");
-        Store::new(&cache).create().unwrap();
+        Store::create(&cache).unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        Store::new(&cache).check().unwrap();
+        Store::at(&cache).check().unwrap();
         let home = fs::canonicalize(dir.path().join("home")).unwrap();
         fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
-        let text = Store::new(&cache).check().unwrap_err().to_string();
-        assert!(
-            text.contains(home.to_str().unwrap()) && text.contains("--cache-dir"),
-            "{text}"
-        );
+        let text = Store::at(&cache).check().unwrap_err().to_string();
+        assert!(text.contains(home.to_str().unwrap()) && text.contains("--cache-dir"), "{text}");
     }
 }

@@ -13,10 +13,7 @@ use super::*;
 
 /// A cache folder that root's jails could get to.
 fn cache() -> tempfile::TempDir {
-    tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o755))
-        .tempdir()
-        .unwrap()
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap()
 }
 
 fn provision(options: &RuntimeOptions) -> Result<(Runtime, Vec<Progress>), ProvisionError> {
@@ -28,12 +25,7 @@ fn provision(options: &RuntimeOptions) -> Result<(Runtime, Vec<Progress>), Provi
 /// Starts [`another_process`].
 fn start_another(cache: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "runtime::tests::another_process",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "runtime::tests::another_process", "--ignored", "--nocapture"])
         .env("TEST_CACHE", cache)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -44,31 +36,20 @@ fn start_another(cache: &Path) -> Child {
 #[test]
 #[ignore = "started by other tests, which need a process that they can kill"]
 fn another_process() {
-    RuntimeOptions::new(std::env::var_os("TEST_CACHE").unwrap())
-        .provision(&mut |_| ())
-        .unwrap();
+    RuntimeOptions::new(std::env::var_os("TEST_CACHE").unwrap()).provision(&mut |_| ()).unwrap();
 }
 
 fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
     let start = Instant::now();
     while !there() {
-        assert!(
-            start.elapsed() < Duration::from_secs(300),
-            "waited in vain for {what}"
-        );
+        assert!(start.elapsed() < Duration::from_secs(300), "waited in vain for {what}");
         thread::sleep(Duration::from_millis(20));
     }
 }
 
 fn entries(folder: &Path, prefix: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
-    entries
-        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix))
-        .collect()
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix)).collect()
 }
 
 /// The one real build: begun by a process that is killed, ended by another one while this one waits.
@@ -85,27 +66,17 @@ fn a_killed_build_is_continued_by_one_of_two_and_used_by_both() {
     });
     killed.kill().unwrap();
     killed.wait().unwrap();
-    assert!(
-        options.open().unwrap().is_none(),
-        "what is half done isn't opened"
-    );
+    assert!(options.open().unwrap().is_none(), "what is half done isn't opened");
 
     let mut other = start_another(cache.path());
     wait_for("the second build to begin", || {
-        entries(cache.path(), "building-")
-            .iter()
-            .any(|it| it.join("rootfs").exists() && !copied(it))
-            || !entries(cache.path(), "runtime-")
-                .iter()
-                .all(|it| it.extension().is_some())
+        entries(cache.path(), "building-").iter().any(|it| it.join("rootfs").exists() && !copied(it))
+            || !entries(cache.path(), "runtime-").iter().all(|it| it.extension().is_some())
     });
     let (runtime, told) = provision(&options).unwrap();
     assert!(other.wait().unwrap().success());
-    assert!(
-        !told.iter().any(|it| matches!(it, Progress::Step { .. })),
-        "built twice: {told:?}"
-    );
-    assert_eq!(entries(cache.path(), "building-"), [PathBuf::new(); 0]);
+    assert!(!told.iter().any(|it| matches!(it, Progress::Step { .. })), "built twice: {told:?}");
+    assert!(entries(cache.path(), "building-").is_empty());
 
     is_complete(&runtime);
     is_confined(&runtime);
@@ -115,10 +86,7 @@ fn a_killed_build_is_continued_by_one_of_two_and_used_by_both() {
 
 fn is_complete(runtime: &Runtime) {
     let names: Vec<_> = runtime.packages().iter().map(|(name, _)| name.as_str()).collect();
-    assert!(
-        names.contains(&"numpy") && names.contains(&"pandas") && names.contains(&"tzdata"),
-        "{names:?}"
-    );
+    assert!(names.contains(&"numpy") && names.contains(&"pandas") && names.contains(&"tzdata"), "{names:?}");
     assert!(matches!(runtime.python_version(), (3, 11..=14, _)));
     assert_eq!(runtime.id().len(), 12);
     check_nsjail(runtime.nsjail()).unwrap();
@@ -130,20 +98,10 @@ fn is_complete(runtime: &Runtime) {
         .args([runner.as_path(), &runtime.rootfs().join("packages")])
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let cached = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        cached.starts_with("3 ") && Path::new(cached[2..].trim()).is_file(),
-        "{cached}"
-    );
-    assert!(
-        entries(&runner.join("__pycache__"), "runner.").len() == 1,
-        "the runner is compiled"
-    );
+    assert!(cached.starts_with("3 ") && Path::new(cached[2..].trim()).is_file(), "{cached}");
+    assert!(entries(&runner.join("__pycache__"), "runner.").len() == 1, "the runner is compiled");
 }
 
 /// No link leads out of it, nothing may be written by others, and all may be read by them.
@@ -155,36 +113,22 @@ fn is_confined(runtime: &Runtime) {
         if found.is_symlink() {
             let target = fs::read_link(&path).unwrap();
             let lead = path.parent().unwrap().join(&target);
-            let inside = fs::canonicalize(&lead).map_or(
-                target.starts_with("../scratch") || target.starts_with("scratch"),
-                |it| it.starts_with(&root),
-            );
-            assert!(
-                target.is_relative() && inside,
-                "{} leads to {}",
-                path.display(),
-                target.display()
-            );
+            let inside = fs::canonicalize(&lead)
+                .map_or(target.starts_with("../scratch") || target.starts_with("scratch"), |it| {
+                    it.starts_with(&root)
+                });
+            assert!(target.is_relative() && inside, "{} leads to {}", path.display(), target.display());
             continue;
         }
         let mode = found.permissions().mode() & 0o7777;
-        assert!(
-            mode == 0o755 || (found.is_file() && mode == 0o644),
-            "{} has mode {mode:o}",
-            path.display()
-        );
+        assert!(mode == 0o755 || (found.is_file() && mode == 0o644), "{} has mode {mode:o}", path.display());
         if found.is_dir() {
             waiting.extend(entries(&path, ""));
         }
     }
     for left_out in ["test", "tkinter", "ensurepip"] {
         let (major, minor, _) = runtime.python_version();
-        assert!(
-            !root
-                .join(format!("python/lib/python{major}.{minor}"))
-                .join(left_out)
-                .exists()
-        );
+        assert!(!root.join(format!("python/lib/python{major}.{minor}")).join(left_out).exists());
     }
 }
 
@@ -192,20 +136,11 @@ fn opens_fast(options: &RuntimeOptions, runtime: &Runtime) {
     let nowhere = options.clone().env("PIP_INDEX_URL", "http://127.0.0.1:9/");
     let start = Instant::now();
     let again = nowhere.open().unwrap().unwrap();
-    assert!(
-        start.elapsed() < Duration::from_millis(100),
-        "took {:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_millis(100), "took {:?}", start.elapsed());
     assert_eq!(again.id(), runtime.id());
     // Named, it is the same; for an interpreter that others made it isn't there.
-    let manifest = Store::new(&options.cache_dir).manifest(runtime.id()).unwrap();
-    let named = options
-        .clone()
-        .python(manifest.stamp.executable)
-        .open()
-        .unwrap()
-        .unwrap();
+    let manifest = Store::at(&options.cache_dir).manifest(runtime.id()).unwrap();
+    let named = options.clone().python(manifest.stamp.executable).open().unwrap().unwrap();
     assert_eq!(named.id(), runtime.id());
 }
 
@@ -221,13 +156,7 @@ fn needs_its_owner(options: &RuntimeOptions, runtime: &Runtime) {
 fn small(options: RuntimeOptions, change: impl Fn(&str) -> String) -> RuntimeOptions {
     let whole = Locks::default();
     let start = whole.packages.find("tzdata==").unwrap();
-    RuntimeOptions {
-        locks: Locks {
-            packages: change(&whole.packages[start..]),
-            ..whole
-        },
-        ..options
-    }
+    RuntimeOptions { locks: Locks { packages: change(&whole.packages[start..]), ..whole }, ..options }
 }
 
 #[test]
@@ -243,10 +172,7 @@ fn a_wrong_hash_is_named_and_nothing_is_left() {
     };
     let error = provision(&small(RuntimeOptions::new(cache.path()), wrong)).unwrap_err();
     assert!(matches!(error, ProvisionError::WrongHash { .. }), "{error}");
-    assert!(
-        error.to_string().contains("tzdata") && error.to_string().contains("Got"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("tzdata") && error.to_string().contains("Got"), "{error}");
     assert!(entries(cache.path(), "building-").is_empty());
 }
 
@@ -298,11 +224,8 @@ fn packages_that_do_not_go_with_ours_are_refused() {
     let cache = cache();
     let file = cache.path().join("mine.txt");
     fs::write(&file, "tzdata<2020\n").unwrap();
-    let error = provision(&small(
-        RuntimeOptions::new(cache.path()).requirements(&file),
-        str::to_owned,
-    ))
-    .unwrap_err();
+    let error =
+        provision(&small(RuntimeOptions::new(cache.path()).requirements(&file), str::to_owned)).unwrap_err();
     assert!(matches!(error, ProvisionError::Conflict { .. }), "{error}");
     assert!(error.to_string().contains("tzdata<2020"), "{error}");
 }
@@ -323,10 +246,7 @@ fn an_nsjail_that_does_not_start_is_refused_before_anything_is_built() {
     for path in ["/no/such/nsjail", "/bin/true"] {
         let error = provision(&RuntimeOptions::new(cache.path()).nsjail(path)).unwrap_err();
         assert!(matches!(&error, ProvisionError::Nsjail { .. }), "{error}");
-        assert!(
-            error.to_string().contains(path) && error.to_string().contains("--nsjail"),
-            "{error}"
-        );
+        assert!(error.to_string().contains(path) && error.to_string().contains("--nsjail"), "{error}");
     }
     assert!(entries(cache.path(), "").is_empty());
 }
@@ -339,17 +259,7 @@ fn the_cache_folder_of_root_is_where_others_can_pass() {
     };
     expect(0, some("/x"), some("/root"), Some("/var/cache/python-executor"));
     expect(1000, some("/x"), some("/home/a"), Some("/x/python-executor"));
-    expect(
-        1000,
-        some("relative"),
-        some("/home/a"),
-        Some("/home/a/.cache/python-executor"),
-    );
+    expect(1000, some("relative"), some("/home/a"), Some("/home/a/.cache/python-executor"));
     expect(1000, some(""), None, None);
-    expect(
-        1000,
-        None,
-        some("/home/a"),
-        Some("/home/a/.cache/python-executor"),
-    );
+    expect(1000, None, some("/home/a"), Some("/home/a/.cache/python-executor"));
 }

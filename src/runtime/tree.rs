@@ -30,11 +30,7 @@ fn copy_below(
         return Ok(());
     }
     folder(to)?;
-    let reading = |source| ProvisionError::Io {
-        doing: "reading a folder".into(),
-        path: from.into(),
-        source,
-    };
+    let reading = |source| ProvisionError::Io { doing: "reading a folder".into(), path: from.into(), source };
     for entry in fs::read_dir(from).map_err(reading)? {
         let entry = entry.map_err(reading)?;
         let name = entry.file_name();
@@ -56,11 +52,7 @@ fn copy_below(
 pub(super) fn file(from: &Path, to: &Path) -> Result<(), ProvisionError> {
     fs::copy(from, to).map(drop).map_err(|source| {
         if fs::File::open(from).is_err() {
-            return ProvisionError::Io {
-                doing: "reading a file".into(),
-                path: from.into(),
-                source,
-            };
+            return ProvisionError::Io { doing: "reading a file".into(), path: from.into(), source };
         }
         in_cache("copying a file", to)(source)
     })
@@ -108,11 +100,7 @@ pub(super) fn seal(path: &Path) -> Result<(), ProvisionError> {
         return Ok(());
     }
     let mode = found.permissions().mode();
-    let wanted = if found.is_dir() || mode & 0o111 != 0 {
-        0o755
-    } else {
-        0o644
-    };
+    let wanted = if found.is_dir() || mode & 0o111 != 0 { 0o755 } else { 0o644 };
     if mode & 0o7777 != wanted {
         fs::set_permissions(path, fs::Permissions::from_mode(wanted)).map_err(failed())?;
     }
@@ -151,11 +139,8 @@ mod tests {
     #[test]
     fn permissions_do_not_depend_on_the_umask() {
         let dir = tempfile::tempdir().unwrap();
-        let (folder, text, tool) = (
-            dir.path().join("folder"),
-            dir.path().join("folder/text"),
-            dir.path().join("tool"),
-        );
+        let (folder, text, tool) =
+            (dir.path().join("folder"), dir.path().join("folder/text"), dir.path().join("tool"));
         fs::create_dir(&folder).unwrap();
         fs::write(&text, "").unwrap();
         fs::write(&tool, "").unwrap();
@@ -163,10 +148,7 @@ mod tests {
             fs::set_permissions(path, fs::Permissions::from_mode(strange)).unwrap();
         }
         seal(dir.path()).unwrap();
-        assert_eq!(
-            (mode(dir.path()), mode(&folder), mode(&text), mode(&tool)),
-            (0o755, 0o755, 0o644, 0o755)
-        );
+        assert_eq!((mode(dir.path()), mode(&folder), mode(&text), mode(&tool)), (0o755, 0o755, 0o644, 0o755));
     }
 
     #[test]
