@@ -1,1 +1,7 @@
-fn main() {}
+//! The `python-executor` command.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -22,6 +22,7 @@ mod error;
 mod interpreter;
 mod libraries;
 mod pip;
+mod progress;
 mod requirements;
 mod runner_files;
 mod store;

@@ -6,7 +6,15 @@ use std::{fs, path::Path, process::Command};
 use super::{ProvisionError, child, error::in_cache, requirements::digest_of, tree};
 
 /// The files, by the names that they have in the runner's folder.
-const FILES: &[(&str, &str)] = &[("runner.py", include_str!("../../jail/runner.py"))];
+const FILES: &[(&str, &str)] = &[
+    ("arguments.py", include_str!("../../jail/runner/arguments.py")),
+    ("execution.py", include_str!("../../jail/runner/execution.py")),
+    ("faults.py", include_str!("../../jail/runner/faults.py")),
+    ("not_json.py", include_str!("../../jail/runner/not_json.py")),
+    ("result_json.py", include_str!("../../jail/runner/result_json.py")),
+    ("runner.py", include_str!("../../jail/runner/runner.py")),
+    ("source.py", include_str!("../../jail/runner/source.py")),
+];
 
 /// Writes the runner's folder if it isn't there. Gives its path inside the jail.
 ///
@@ -57,4 +65,20 @@ pub(super) fn python(rootfs: &Path) -> Command {
     let mut command = child::command(loader.unwrap_or_else(|| lib.join("ld-linux.so")));
     command.arg("--library-path").arg(lib).arg(rootfs.join("python/bin/python3"));
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_runner_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("jail/runner");
+        let names =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name.ends_with(".py")).collect();
+        names.sort();
+        let embedded: Vec<_> = FILES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, embedded);
+    }
 }

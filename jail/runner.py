@@ -1,5 +1,0 @@
-"""Stands where the runner will be."""
-
-
-def main() -> None:
-    print("runner")

@@ -1,0 +1,71 @@
+//! What an operator may choose.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::wire::{BoundBody, HealthResponse, HealthStatus, LimitsBody, RuntimeBody};
+use crate::{Ceiling, Limits, MAX_SCRIPT_BYTES};
+
+/// How to serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// What a request gets that asks for nothing.
+    pub limits: Limits,
+    /// The most that a request may ask for.
+    pub ceiling: Ceiling,
+    /// The longest script, in bytes of UTF-8. 1 MiB.
+    pub max_script_bytes: usize,
+    /// The largest request body, in bytes. 8 MiB.
+    pub max_body_bytes: usize,
+    /// How long open requests may go on once the server is told to stop. 35 s: a script with the default timeout ends
+    /// by itself.
+    pub drain_timeout: Duration,
+    /// What `GET /health` tells of the runtime.
+    pub runtime: RuntimeVersions,
+}
+
+/// What scripts run in, by version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeVersions {
+    /// Python's: `3.13.1`.
+    pub python: String,
+    /// Each importable package and its version.
+    pub packages: BTreeMap<String, String>,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            ceiling: Ceiling::default(),
+            max_script_bytes: MAX_SCRIPT_BYTES,
+            max_body_bytes: 8 << 20,
+            drain_timeout: Duration::from_secs(35),
+            runtime: RuntimeVersions::default(),
+        }
+    }
+}
+
+impl ServerOptions {
+    /// What `GET /health` answers.
+    pub(super) fn health(&self) -> HealthResponse {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        HealthResponse {
+            status: HealthStatus::Ok,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            runtime: RuntimeBody {
+                python: self.runtime.python.clone(),
+                packages: self.runtime.packages.clone(),
+            },
+            limits: LimitsBody {
+                timeout_ms: BoundBody { default: ms(self.limits.timeout), ceiling: ms(self.ceiling.timeout) },
+                memory_mib: BoundBody {
+                    default: self.limits.memory_bytes >> 20,
+                    ceiling: self.ceiling.memory_bytes >> 20,
+                },
+                script_bytes: self.max_script_bytes as u64,
+                body_bytes: self.max_body_bytes as u64,
+            },
+        }
+    }
+}
