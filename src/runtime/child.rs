@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{BufRead, BufReader, Read, Write},
     os::fd::{AsFd, OwnedFd},
@@ -45,7 +46,7 @@ pub(super) struct Ended {
 }
 
 /// A command whose output is English and which the caller's settings do not lead astray.
-pub(super) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env("LC_ALL", "C.UTF-8");
     for name in MISLEADING {
@@ -57,6 +58,8 @@ pub(super) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 /// Runs programs for one build.
 pub(super) struct Shell<'a> {
     pub(super) progress: &'a mut dyn FnMut(Progress),
+    /// Variables that programs get beside those that they inherit.
+    pub(super) env: &'a [(OsString, OsString)],
     /// Programs inherit the lock: when this process is killed, nobody builds beside what still runs.
     pub(super) lock: Option<&'a File>,
 }
@@ -73,6 +76,7 @@ impl Shell<'_> {
             path: program.clone().into(),
             source,
         };
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(lock) = self.lock {
             let lock: OwnedFd = lock.as_fd().try_clone_to_owned().map_err(failed)?;
@@ -145,7 +149,7 @@ mod tests {
                 seen.push(line)
             }
         };
-        let mut shell = Shell { progress: &mut progress, lock: None };
+        let mut shell = Shell { progress: &mut progress, env: &[], lock: None };
         let mut command = command("sh");
         command.args(["-c", "cat; echo bad >&2; exit 3"]);
         let ended = shell.run(command, "good\n").unwrap();
@@ -158,7 +162,7 @@ mod tests {
     #[test]
     fn a_program_that_is_missing_is_named() {
         let mut progress = |_| ();
-        let mut shell = Shell { progress: &mut progress, lock: None };
+        let mut shell = Shell { progress: &mut progress, env: &[], lock: None };
         let error = shell.run(command("no-such-program"), "").err().unwrap();
         assert!(error.to_string().contains("no-such-program"), "{error}");
     }

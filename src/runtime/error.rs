@@ -47,8 +47,9 @@ pub enum ProvisionError {
     },
     /// The package index can't be reached.
     #[error(
-        "{doing} needs the network once, and the package index could not be reached: check the connection, or point \
-         pip to a mirror (PIP_INDEX_URL), a folder of wheels (PIP_FIND_LINKS) or a proxy (HTTPS_PROXY). pip said:\n{tail}"
+        "{doing} needs the network once, and the package index could not be reached: check the connection, or tell \
+         pip of a mirror (PIP_INDEX_URL), a folder of wheels (PIP_FIND_LINKS), a proxy (HTTPS_PROXY) or the proxy's \
+         certificate (PIP_CERT). pip said:\n{tail}"
     )]
     NoNetwork {
         /// What was being done.
@@ -69,8 +70,8 @@ pub enum ProvisionError {
     },
     /// No room.
     #[error(
-        "no room left on the disk while {doing} ({}): a runtime needs about 600 MB in the cache folder, and pip some in \
-         TMPDIR; make room, or choose another cache folder with --cache-dir", path.display()
+        "no room left on the disk while {doing} ({}): a runtime needs about 300 MB in the cache folder, and pip as \
+         much in TMPDIR; make room, or choose another cache folder with --cache-dir", path.display()
     )]
     DiskFull {
         /// What was being done.

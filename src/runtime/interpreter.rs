@@ -97,6 +97,7 @@ pub(super) fn find(named: Option<&Path>) -> Result<Interpreter, ProvisionError> 
         match describe(Path::new(name)) {
             Ok(Some(interpreter)) => return Ok(interpreter),
             Ok(None) => {}
+            // Also a version manager's shim with no interpreter behind it.
             Err(error) => first_failure = first_failure.or(Some(error)),
         }
     }
@@ -114,10 +115,6 @@ fn describe(path: &Path) -> Result<Option<Interpreter>, ProvisionError> {
             return Err(ProvisionError::BrokenPython { python, reason: error.to_string() });
         }
     };
-    // A shim of a version manager without an interpreter behind it.
-    if answer.status.code() == Some(127) {
-        return Ok(None);
-    }
     let stdout = String::from_utf8_lossy(&answer.stdout);
     let stderr = String::from_utf8_lossy(&answer.stderr);
     understand(&python, stdout.trim(), stderr.trim()).map(Some)

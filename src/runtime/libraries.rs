@@ -1,7 +1,8 @@
 //! The shared libraries that interpreter and packages load, gathered in one folder.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
@@ -50,6 +51,8 @@ fn parse(output: &str) -> Vec<Dependency> {
 /// loaded here don't matter, unless the check at the end says so.
 pub(super) fn gather(shell: &mut Shell, objects: &[PathBuf], rootfs: &Path) -> Result<(), ProvisionError> {
     let lib = rootfs.join("lib");
+    // Libraries of a wheel are found once the module that needs them has told where to look.
+    let own: HashSet<&OsStr> = objects.iter().filter_map(|path| path.file_name()).collect();
     let mut found = BTreeMap::new();
     for some in objects.chunks(AT_ONCE) {
         for dependency in ask(some)? {
@@ -58,6 +61,7 @@ pub(super) fn gather(shell: &mut Shell, objects: &[PathBuf], rootfs: &Path) -> R
                     found.entry(name).or_insert(path);
                 }
                 Dependency::Found { .. } => {}
+                Dependency::Missing { name } if own.contains(OsStr::new(&name)) => {}
                 Dependency::Missing { name } => {
                     (shell.progress)(Progress::Detail(format!("{name} is not installed here")));
                 }

@@ -32,7 +32,7 @@ mod tree;
 mod tests;
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -73,6 +73,7 @@ pub struct RuntimeOptions {
     python: Option<PathBuf>,
     nsjail: Option<PathBuf>,
     requirements: Vec<PathBuf>,
+    env: Vec<(OsString, OsString)>,
     locks: Locks,
 }
 
@@ -84,6 +85,7 @@ impl RuntimeOptions {
             python: None,
             nsjail: None,
             requirements: Vec::new(),
+            env: Vec::new(),
             locks: Locks::default(),
         }
     }
@@ -109,6 +111,12 @@ impl RuntimeOptions {
         self
     }
 
+    /// Sets a variable for pip, such as `PIP_INDEX_URL`, beside those that it inherits from this process.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
     /// Only looks: `None` when there is no runtime like this yet. Needs neither network nor interpreter, unless one is
     /// named that isn't the path of a binary.
     ///
@@ -116,7 +124,7 @@ impl RuntimeOptions {
     /// [`ProvisionError`] when there is one that can't be used.
     pub fn open(&self) -> Result<Option<Runtime>, ProvisionError> {
         let inputs = self.acceptable()?;
-        let store = Store::new(&self.cache_dir);
+        let store = Store::at(&self.cache_dir);
         let Some(python) = &self.python else {
             return self.use_found(&store, store.newest(&inputs, None));
         };
@@ -145,8 +153,7 @@ impl RuntimeOptions {
             check_nsjail(nsjail)?;
         }
         let interpreter = interpreter::find(self.python.as_deref())?;
-        let store = Store::new(&self.cache_dir);
-        store.create()?;
+        let store = Store::create(&self.cache_dir)?;
         store.check()?;
         let inputs = self.inputs(self.nsjail.is_none())?;
         let id = requirements::digest_of(&[&inputs, &interpreter.digest()])[..12].to_owned();
@@ -160,7 +167,9 @@ impl RuntimeOptions {
                 locks: &self.locks,
                 requirements: &self.requirements,
                 nsjail: self.nsjail.is_none(),
+                env: &self.env,
             };
+            store.sweep(&id);
             build.run(&lock, progress)?;
         }
         let manifest = store.manifest(&id).map(|manifest| (id, manifest));

@@ -66,3 +66,19 @@ pub(super) fn python(rootfs: &Path) -> Command {
     command.arg("--library-path").arg(lib).arg(rootfs.join("python/bin/python3"));
     command
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_runner_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("jail/runner");
+        let names =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name.ends_with(".py")).collect();
+        names.sort();
+        let embedded: Vec<_> = FILES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, embedded);
+    }
+}

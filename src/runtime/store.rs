@@ -36,8 +36,24 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf() }
+    /// The folder as it is, there or not. Links are resolved, since a jail binds what is below it.
+    pub(super) fn at(folder: &Path) -> Self {
+        let resolved = fs::canonicalize(folder).or_else(|_| std::path::absolute(folder));
+        Self { folder: resolved.unwrap_or_else(|_| folder.to_path_buf()) }
+    }
+
+    /// The folder, made if it isn't there.
+    pub(super) fn create(folder: &Path) -> Result<Self, ProvisionError> {
+        let new: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+        tree::folder(folder)?;
+        if root() {
+            // A jail must be able to pass, whatever the umask was.
+            for folder in new.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
+                fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+                    .map_err(in_cache("setting permissions", folder))?;
+            }
+        }
+        Ok(Self::at(folder))
     }
 
     /// Where a runtime is when it is ready.
@@ -68,33 +84,23 @@ impl Store {
         folder.join("rootfs/python/bin/python3").is_file().then_some(manifest)
     }
 
-    /// Makes the folder if it isn't there.
-    pub(super) fn create(&self) -> Result<(), ProvisionError> {
-        let new: Vec<_> = self.folder.ancestors().take_while(|folder| !folder.exists()).collect();
-        tree::folder(&self.folder)?;
-        if root() {
-            for folder in new.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
-                fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-                    .map_err(in_cache("setting permissions", folder))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Refuses a folder that the jail can't get to, or where anybody could plant a runtime.
     pub(super) fn check(&self) -> Result<(), ProvisionError> {
-        let unreadable = |source| ProvisionError::CacheNotWritable { path: self.folder.clone(), source };
-        let folder = fs::canonicalize(&self.folder).map_err(unreadable)?;
-        for folder in folder.ancestors().filter(|_| root()) {
-            let mode = fs::metadata(folder).map_err(unreadable)?.mode() & 0o7777;
+        let mode_of = |folder: &Path| {
+            let found = fs::metadata(folder)
+                .map_err(|source| ProvisionError::CacheNotWritable { path: folder.into(), source })?;
+            Ok(found.mode() & 0o7777)
+        };
+        for folder in self.folder.ancestors().filter(|_| root()) {
+            let mode = mode_of(folder)?;
             if mode & 0o001 == 0 {
                 return Err(ProvisionError::CacheUnreachable { folder: folder.into(), mode });
             }
         }
-        let mode = fs::metadata(&folder).map_err(unreadable)?.mode();
+        let mode = mode_of(&self.folder)?;
         if mode & 0o002 != 0 && mode & 0o1000 == 0 {
             return Err(ProvisionError::CacheUntrusted {
-                path: folder,
+                path: self.folder.clone(),
                 reason: "everybody may write to it".into(),
             });
         }
@@ -118,7 +124,7 @@ impl Store {
     /// Takes the lock of one runtime, waiting for whoever builds it. It is released when the file is dropped and all
     /// programs that inherited it have ended.
     pub(super) fn lock(&self, id: &str, progress: &mut dyn FnMut(Progress)) -> Result<File, ProvisionError> {
-        let path = self.folder.join(format!("runtime-{id}.lock"));
+        let path = self.lock_file(id);
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -135,6 +141,29 @@ impl Store {
         progress(Progress::Waiting { lock: path.clone() });
         rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive)).map_err(failed)?;
         Ok(file)
+    }
+
+    /// Removes what killed builds of other runtimes left. Call with the lock of this one held.
+    pub(super) fn sweep(&self, id: &str) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(other) = name.to_str().and_then(|name| name.strip_prefix("building-")) else {
+                continue;
+            };
+            // Never waits, so two builds can't wait for one another.
+            let lock = File::open(self.lock_file(other)).ok();
+            let free = lock
+                .as_ref()
+                .is_some_and(|file| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok());
+            if other != id && free {
+                // It is only about room: what can't be removed stays.
+                let _ = tree::remove(&entry.path());
+            }
+        }
+    }
+
+    fn lock_file(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("runtime-{id}.lock"))
     }
 
     /// Puts a finished build where it is looked for. Call with the lock held.
@@ -181,7 +210,7 @@ mod tests {
     #[test]
     fn the_newest_that_fits_is_found() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path());
+        let store = Store::at(dir.path());
         assert_eq!(store.newest(&["x".into()], None), None);
         publish(&store, "a", &manifest("x", "/py1", 1));
         publish(&store, "b", &manifest("x", "/py2", 2));
@@ -201,7 +230,7 @@ mod tests {
     #[test]
     fn a_damaged_runtime_is_not_found_and_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path());
+        let store = Store::at(dir.path());
         publish(&store, "a", &manifest("x", "/py", 1));
         fs::remove_dir_all(store.ready("a").join("rootfs")).unwrap();
         assert_eq!(store.manifest("a"), None);
@@ -212,7 +241,7 @@ mod tests {
     #[test]
     fn who_waits_for_a_lock_is_told() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path());
+        let store = Store::at(dir.path());
         let first = store.lock("a", &mut |_| panic!("nobody to wait for")).unwrap();
         let releases = std::sync::Mutex::new(Some(first));
         let mut told = None;
@@ -229,7 +258,7 @@ mod tests {
     fn a_folder_that_anybody_can_write_to_is_refused() {
         let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o777)).tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let text = Store::new(dir.path()).check().unwrap_err().to_string();
+        let text = Store::at(dir.path()).check().unwrap_err().to_string();
         assert!(text.contains("everybody may write") && text.contains("--cache-dir"), "{text}");
     }
 
@@ -241,12 +270,12 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let cache = dir.path().join("home/cache");
-        Store::new(&cache).create().unwrap();
+        Store::create(&cache).unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        Store::new(&cache).check().unwrap();
+        Store::at(&cache).check().unwrap();
         let home = fs::canonicalize(dir.path().join("home")).unwrap();
         fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
-        let text = Store::new(&cache).check().unwrap_err().to_string();
+        let text = Store::at(&cache).check().unwrap_err().to_string();
         assert!(text.contains(home.to_str().unwrap()) && text.contains("--cache-dir"), "{text}");
     }
 }
