@@ -258,12 +258,7 @@ fn numbered(n: usize, row: impl Fn(usize) -> String) -> String {
 
 /// Each of `n` levels has these lines, and the next level is inside the last of them.
 fn blocks(lines: &[&str], n: usize) -> String {
-    let level = |i: usize| {
-        lines
-            .iter()
-            .map(|line| format!("{}{line}\n", " ".repeat(i)))
-            .collect::<String>()
-    };
+    let level = |i: usize| lines.iter().map(|line| format!("{}{line}\n", " ".repeat(i))).collect::<String>();
     (0..n).map(level).collect::<String>() + &" ".repeat(n) + "x\n"
 }
 
@@ -275,14 +270,10 @@ fn colliding_names(n: usize, after: &str) -> String {
         |byte: u64| b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789a"[byte as usize % 64];
     let name = |i: usize| {
         let first = format!("a{i:07}");
-        let state = u64::from_le_bytes(first.as_bytes().try_into().unwrap())
-            .wrapping_mul(SEED)
-            .rotate_left(5);
-        let second: String = state
-            .to_le_bytes()
-            .iter()
-            .map(|byte| char::from(letter(u64::from(*byte))))
-            .collect();
+        let state =
+            u64::from_le_bytes(first.as_bytes().try_into().unwrap()).wrapping_mul(SEED).rotate_left(5);
+        let second: String =
+            state.to_le_bytes().iter().map(|byte| char::from(letter(u64::from(*byte)))).collect();
         first + &second + after
     };
     numbered(n, name)
@@ -309,31 +300,12 @@ fn survive(name: &str, source: fn(usize) -> String) {
         std::thread::sleep(Duration::from_millis(5));
     }
     let output = child.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
 }
 
 fn check_in_little_space(source: fn(usize) -> String) {
-    setrlimit(
-        Resource::As,
-        Rlimit {
-            current: Some(ADDRESS_SPACE),
-            maximum: Some(ADDRESS_SPACE),
-        },
-    )
-    .unwrap();
-    setrlimit(
-        Resource::Core,
-        Rlimit {
-            current: Some(0),
-            maximum: Some(0),
-        },
-    )
-    .unwrap();
+    setrlimit(Resource::As, Rlimit { current: Some(ADDRESS_SPACE), maximum: Some(ADDRESS_SPACE) }).unwrap();
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
 
     let longest = longest_within(MAX_SCRIPT_BYTES, source);
     check_and_measure(source(longest));
@@ -382,9 +354,6 @@ fn check_and_measure(source: String) -> bool {
 /// The most memory that this process has held since the mark was reset, in bytes (proc_pid_status(5)).
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }

@@ -1,5 +1,6 @@
 //! What the integration tests share: one runtime, one server over a real socket, a client that isn't its own stack.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::expect_used, reason = "a test says what went wrong by panicking")]
 
 use std::{
     net::SocketAddr,
@@ -75,16 +76,20 @@ pub(crate) fn server() -> SocketAddr {
     *SERVER.get_or_init(|| start_server(ServerOptions::default()))
 }
 
-/// POSTs `body` as JSON to /execute. Status and text.
-pub(crate) fn post_text(body: &Value) -> (u16, String) {
+/// POSTs `body`, JSON text, to /execute. Status and text.
+pub(crate) fn post_text(body: &str) -> (u16, String) {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut response = agent.post(format!("http://{}/execute", server())).send_json(body).expect("an answer");
+    let mut response = agent
+        .post(format!("http://{}/execute", server()))
+        .content_type("application/json")
+        .send(body)
+        .expect("an answer");
     let text = response.body_mut().with_config().limit(64 << 20).read_to_string().expect("a body");
     (response.status().as_u16(), text)
 }
 
 /// POSTs `body` as JSON to /execute. Status and body, whose numbers a test may take as doubles.
 pub(crate) fn post(body: &Value) -> (u16, Value) {
-    let (status, text) = post_text(body);
+    let (status, text) = post_text(&body.to_string());
     (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("JSON: {text}")))
 }
