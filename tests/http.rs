@@ -1,6 +1,7 @@
 //! The whole server over a real socket: real jails, requests as strangers send them.
 
 #![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod common;
 
