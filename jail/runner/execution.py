@@ -7,29 +7,25 @@ and copied before. A script can still lie about itself; that is its own affair.
 from __future__ import annotations
 
 import builtins
-import gc
 import posix
 import sys
-
-import _signal
 
 import arguments
 import faults
 import result_json
 import source
 from faults import FILE, Refusal, fault
+from interpreter import attempt, quiet
 
 # Functions take their builtins from here when they are made: a script that patches `builtins` doesn't patch ours.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 REQUEST = 3
 RESULT = 4
-PACKAGES = "/packages"
 # Where the result descriptor goes: out of the way of scripts that close or number descriptors, but below any
 # sensible RLIMIT_NOFILE. The first that is possible is taken.
 RESULT_PLACES = (255, 127, 63, 31)
-# Enough for 1,000 levels of result, each a few calls deep, whatever the script set.
-RECURSION_LIMIT = 10_000
+MEMORY_LIMIT_FRAME = b"memory_limit 0\n"
 
 MODULE_TYPE = type(sys)
 SPEC_TYPE = type(sys.__spec__)
@@ -55,7 +51,7 @@ class Request:
 class Results:
     """Where the one result frame goes. Processes that the script forks have none, and so can't answer a second time."""
 
-    __slots__ = ("descriptor", "streams", "flush_stdio")
+    __slots__ = ("descriptor", "streams")
 
     def __init__(self) -> None:
         self.descriptor = move_away(RESULT)
@@ -74,10 +70,12 @@ class Results:
             flush(self.streams)
             send(self.descriptor, b"%b %d\n" % (kind, len(payload)))
             send(self.descriptor, payload)
+        except MemoryError:
+            posix_write(self.descriptor, MEMORY_LIMIT_FRAME)
+        except OSError as error:
+            posix_write(2, f"the result is lost: {error} (the script closed descriptor {self.descriptor}?)\n".encode())
         finally:
             _exit(0)
-
-
 
 
 def send(descriptor: int, data: bytes) -> None:
@@ -100,59 +98,10 @@ def move_away(descriptor: int) -> int:
     return descriptor
 
 
-def prepare(work: str) -> Results:
-    """Makes the interpreter what `python script.py` would find, in the working directory `work`."""
-    set_up_path(work)
-    set_up_builtins()
-    sys.argv = [FILE]
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    results = Results()
-    hide_ourselves()
-    return results
-
-
-def set_up_path(work: str) -> None:
-    """Lets imports find the packages, then modules in the working directory.
-
-    The working directory comes last, so that no file in it can stand in for a module of the library.
-    """
-    try:
-        names = posix.listdir(PACKAGES)
-    except FileNotFoundError:
-        names = None
-    if names is not None:
-        if any(name.endswith(".pth") for name in names):
-            import site
-
-            site.addsitedir(PACKAGES)
-        else:
-            sys.path.append(PACKAGES)
-    sys.path.append(work)
-
-
-def set_up_builtins() -> None:
-    """What `site`, which isn't run, adds to the builtins."""
-    import _sitebuiltins
-
-    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
-    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
-    builtins.help = _sitebuiltins._Helper()
-
-
-def hide_ourselves() -> None:
-    """Takes our modules out of the script's way: their names are free for the script's own."""
-    folder = __file__.rpartition("/")[0]
-    sys.path[:] = [entry for entry in sys.path if entry != folder]
-    for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(folder + "/"):
-            del sys.modules[name]
-
-
 def run(results: Results) -> None:
     """Runs the request and ends the process."""
-    request = read_request()
     try:
-        kind, payload = outcome(request)
+        kind, payload = outcome(read_request())
     except SystemExit as error:
         leave(error, results)
     except MemoryError:
@@ -255,36 +204,6 @@ def awaited(value: object) -> object:
     return asyncio.run(value if asyncio.iscoroutine(value) else wait())
 
 
-def quiet() -> None:
-    """Stops what the script left armed: monitoring, collector callbacks, signal handlers; and lifts its limits.
-
-    Each step may still run the script's code and so raise; that must not stop the next one.
-    """
-    for step in (silence_monitoring, gc.disable, gc.callbacks.clear, silence_signals, raise_limits):
-        attempt(step)
-
-
-def silence_monitoring() -> None:
-    """Switches the events of sys.monitoring (3.12 and later) off."""
-    monitoring = getattr(sys, "monitoring", None)
-    for tool in range(6 if monitoring else 0):
-        if monitoring.get_tool(tool) is not None:
-            monitoring.set_events(tool, 0)
-
-
-def silence_signals() -> None:
-    """Ignores the signals that have a handler written in Python."""
-    for signal in _signal.valid_signals():
-        if callable(_signal.getsignal(signal)):
-            _signal.signal(signal, _signal.SIG_IGN)
-
-
-def raise_limits(setrecursionlimit=sys.setrecursionlimit, set_digits=sys.set_int_max_str_digits) -> None:
-    """Lets a result be as deep, and its integers as long, as they may."""
-    setrecursionlimit(RECURSION_LIMIT)
-    set_digits(0)
-
-
 def encoded(value: object, generates: bool, request: Request) -> tuple[bytes, bytes]:
     """The frame of a value that main() returned."""
     try:
@@ -333,7 +252,7 @@ def leave_fork(payload: bytes, results: Results) -> None:
 def flush(streams: tuple[object, ...]) -> None:
     """Writes out what Python and C hold back: the script's streams, then those it started with, then C's."""
     for name in ("stdout", "stderr"):
-        attempt(lambda: getattr(sys, name).flush())
+        attempt(lambda name=name: getattr(sys, name).flush())
     for stream in streams:
         attempt(stream.flush)  # type: ignore[attr-defined]
     attempt(flush_stdio)
@@ -344,11 +263,3 @@ def flush_stdio() -> None:
     ctypes = MODULES.get("ctypes")
     if ctypes is not None:
         ctypes.CDLL(None).fflush(None)
-
-
-def attempt(step) -> None:
-    """Runs a step whose failure changes nothing."""
-    try:
-        step()
-    except BaseException:
-        pass

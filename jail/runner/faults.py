@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 
 # See execution.py.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 FILE = "script.py"
 MESSAGE_BYTES = 4 << 10
@@ -147,4 +147,12 @@ def from_syntax_error(error: SyntaxError, text: str) -> dict[str, object]:
         if error.end_offset and error.end_offset > 0 and error.end_lineno == error.lineno:
             error.end_offset = character(lines, error.lineno, error.end_offset - 1)
     rendered = "".join(traceback.format_exception_only(type(error), error))
-    return fault(str(error.msg), error.lineno or None, error.offset or None, rendered)
+    return fault(str(error.msg), error.lineno or None, column_of(error, lines), rendered)
+
+
+def column_of(error: SyntaxError, lines: list[str]) -> int | None:
+    """The column, unless it counts in something else than the line: up to 3.11, in the expression of an f-string."""
+    if not error.offset or error.offset < 1 or not error.lineno:
+        return None
+    line = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
+    return error.offset if not error.text or error.text.split("\n")[0].strip() in line else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 
 # See execution.py.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 # The exact getters: a metaclass of the script's can't stand in for them.
 NAME_OF = type.__dict__["__name__"].__get__

@@ -15,7 +15,7 @@ from itertools import chain
 import not_json
 
 # See execution.py.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 try:
     import _json
@@ -84,8 +84,13 @@ def dumps(plain: object) -> bytes:
         return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     # The arguments as json.encoder gives them, 3.11 to 3.14: markers, default, encoder, indent, key_separator,
     # item_separator, sort_keys, skipkeys, allow_nan. No markers: a copy has no cycles.
-    encoder = _json.make_encoder(None, None, _json.encode_basestring, None, ":", ",", False, False, False)
+    encoder = _json.make_encoder(None, unknown, _json.encode_basestring, None, ":", ",", False, False, False)
     return "".join(encoder(plain, 0)).encode()
+
+
+def unknown(value: object) -> object:
+    """What the encoder calls for a type it doesn't know; a copy has none."""
+    raise TypeError(type(value))
 
 
 def decode(text: str) -> dict[str, object]:
@@ -97,7 +102,8 @@ def decode(text: str) -> dict[str, object]:
             import json
 
             return json.loads(text)
-        return _json.make_scanner(Scanner())(text.strip(" \t\r\n"), 0)[0]
+        scan = _json.make_scanner(Scanner())  # type: ignore[arg-type]
+        return scan(text.strip(" \t\r\n"), 0)[0]
     finally:
         sys.set_int_max_str_digits(digits)
 
@@ -149,7 +155,7 @@ class Copier:
         self.take(len(items), depth)
         if not STR_ONLY.issuperset(map(type, items)):
             if INT_ONLY.issuperset(map(type, items)):
-                items = dict(zip(map(int.__repr__, items), items.values()))
+                items = dict(zip(map(int.__repr__, items), items.values(), strict=True))
             else:
                 items = self.with_names(list(items.items()))
         if PLAIN.issuperset(map(type, items.values())):
@@ -184,6 +190,8 @@ class Copier:
 
     def copy_rows(self, original: object, items: list, kind: type, depth: int) -> list:
         """A copy of `items`, which are all exactly dicts or all exactly lists: plain ones are checked in one go."""
+        if sum(map(len, items)) > self.room:
+            raise TooLarge(too_large(f"more than {self.most}", self.most))
         rows = list(map(kind.copy, items))  # type: ignore[attr-defined]
         values = chain.from_iterable(map(dict.values, rows) if kind is dict else rows)
         named = kind is list or STR_ONLY.issuperset(map(type, chain.from_iterable(rows)))
@@ -252,9 +260,8 @@ class Copier:
             if not is_not_finite(key):
                 return float.__repr__(key)  # type: ignore[arg-type]
             raise Unfit(f"has the key {not_json.shown(key)}, which JSON can't name: use a string")
-        if self.numpy is not None and issubclass(kind, self.numpy.generic):
-            if exact_kind(self.numpy, key) in "biuf":
-                return self.name(self.numpy_scalar(key, kind))
+        if self.numpy is not None and issubclass(kind, self.numpy.generic) and exact_kind(self.numpy, key) in "biuf":
+            return self.name(self.numpy_scalar(key, kind))
         raise Unfit(not_json.bad_key(key, kind))
 
     def numpy_scalar(self, value, kind: type) -> object:
@@ -288,7 +295,7 @@ def pairs_of(value: object, kind: type) -> list:
     if not_json.comes_from(kind, "collections", "OrderedDict"):
         ordered = getattr(MODULES.get("collections"), "OrderedDict", None)
         if type(ordered) is type and issubclass(kind, ordered):
-            return list(ordered.items(value))
+            return list(ordered.items(value))  # type: ignore[attr-defined]
     return list(dict.items(value))  # type: ignore[arg-type]
 
 

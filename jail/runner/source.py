@@ -12,7 +12,7 @@ Wording, shared with the check outside the jail; <line> is a number, and the fau
 | del main after a def main             | main is deleted at line <line> after its def: remove the del                     |
 | def main in an if, try, for, …        | main is defined inside <if> at line <line>: move it to the top level             |
 | def main in a class or function       | main is defined inside <class X|function f> at line <line>: move it to the top level |
-| main = … (import, class) in an if, …  | main is <assigned|imported|a class> inside <if> at line <line>: define it at the top level with def main(): ... |
+| main = …, import, class in an if, …   | main is <assigned|…> inside <if> at line <line>: define it at the top level with def main(): ... |
 | def Main, def _main, …                | no function named main: rename Main (line <line>) to main                        |
 | one other function                    | no function named main: rename run (line <line>) to main, or define one that calls it |
 | several                               | no function named main: define one at the top level; found functions: a, b       |
@@ -29,7 +29,7 @@ from faults import FILE, NAME_OF, Refusal, character, fault, from_syntax_error, 
 from not_json import article
 
 # See execution.py.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 AST_ONLY = 0x400  # ast.PyCF_ONLY_AST
 TOO_DEEP = "the source is nested too deeply for Python's compiler: split the long expression or the nested blocks"
@@ -241,7 +241,7 @@ def scope_name(node) -> str:
 
 def statements(node) -> list:
     """The statements in a statement's blocks."""
-    found = []
+    found: list = []
     for part in ("body", "handlers", "orelse", "finalbody", "cases"):
         found += getattr(node, part, None) or ()
     return found

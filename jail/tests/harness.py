@@ -21,9 +21,9 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PATH": os.defpath}
 START = """
 import sys
 sys.path.insert(0, {runner!r})
-import execution, runner
+import interpreter, runner
 runner.SCRATCH = {scratch!r}
-execution.PACKAGES = {packages!r}
+interpreter.PACKAGES = {packages!r}
 runner.main()
 """
 

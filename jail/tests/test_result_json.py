@@ -16,7 +16,7 @@ import threading
 import unittest
 import uuid
 
-from harness import NO_NUMPY, PACKAGES, RUNNER, ScriptTest
+from harness import NO_NUMPY, PACKAGES, RUNNER, ScriptTest, run
 
 sys.path.insert(0, str(RUNNER))
 import result_json  # noqa: E402
@@ -44,13 +44,38 @@ class JsonTest(unittest.TestCase):
 
 class Equals(JsonTest):
     def test_plain_values_come_out_as_json_dumps_writes_them(self):
-        for value in [None, True, False, 0, -1, 2**53 + 1, 1.5, -0.0, 1e300, 5e-324, 1e16, "", "é\u2028\"\\\n\x00\x7f", [], {}, (), [[]], {"": [{}]}]:
+        for value in [
+            None,
+            True,
+            False,
+            0,
+            -1,
+            2**53 + 1,
+            1.5,
+            -0.0,
+            1e300,
+            5e-324,
+            1e16,
+            "",
+            'é\u2028"\\\n\x00\x7f',
+            [],
+            {},
+            (),
+            [[]],
+            {"": [{}]},
+        ]:
             with self.subTest(repr(value)):
                 self.assertEqual(text(value), json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
     def test_any_value_comes_out_as_json_dumps_writes_it(self):
         dice = random.Random(7)
-        keys = [lambda: "k%d" % dice.randrange(99), lambda: dice.randrange(9**9), lambda: dice.random(), lambda: None, lambda: True]
+        keys = [
+            lambda: f"k{dice.randrange(99)}",
+            lambda: dice.randrange(9**9),
+            lambda: dice.random(),
+            lambda: None,
+            lambda: True,
+        ]
 
         def value(depth: int) -> object:
             pick = dice.randrange(9 if depth else 6)
@@ -78,7 +103,15 @@ class Equals(JsonTest):
         Point = collections.namedtuple("Point", "x y")
         ordered = collections.OrderedDict(a=1, b=2)
         ordered.move_to_end("a")
-        value = [Color.RED, Name.A, Point(1, 2), ordered, collections.Counter("aab"), collections.defaultdict(int, x=1), {Color.RED: 1, Name.A: 2}]
+        value = [
+            Color.RED,
+            Name.A,
+            Point(1, 2),
+            ordered,
+            collections.Counter("aab"),
+            collections.defaultdict(int, x=1),
+            {Color.RED: 1, Name.A: 2},
+        ]
         self.assertEqual(text(value), '[1,"a",[1,2],{"b":2,"a":1},{"a":2,"b":1},{"x":1},{"1":1,"a":2}]')
 
     def test_hostile_subclasses_have_no_say(self):
@@ -90,7 +123,14 @@ class Equals(JsonTest):
         body = {name: broken for name in names}
         body["__class__"] = property(broken)
         evil = {base: type("Evil", (base,), dict(body)) for base in (int, float, str, list, tuple, dict)}
-        value = [evil[int](7), evil[float](1.5), evil[str]("s"), evil[list]([1, [2]]), evil[tuple]((3,)), evil[dict]({"a": evil[int](1)})]
+        value = [
+            evil[int](7),
+            evil[float](1.5),
+            evil[str]("s"),
+            evil[list]([1, [2]]),
+            evil[tuple]((3,)),
+            evil[dict]({"a": evil[int](1)}),
+        ]
         self.assertEqual(text(value), '[7,1.5,"s",[1,[2]],[3],{"a":1}]')
         calm = dict(body, __hash__=lambda s: 1, __eq__=lambda s, o: s is o)
         keys = [type("Evil", (base,), dict(calm))(one) for base, one in ((str, "k"), (int, 7), (float, 2.5))]
@@ -216,14 +256,26 @@ class Refusals(JsonTest):
         self.refused({"a": {math.nan: 1}}, "result.a has the key nan, which JSON can't name: use a string")
 
     def test_keys_that_json_cannot_name_are_refused(self):
-        self.refused({"a": {(1, 2): 3}}, "result.a has a key that is a tuple, and JSON has only strings: use a string, or a list of [key, value] pairs")
-        self.refused({datetime.date(2026, 1, 1): 1}, "result has a key that is a date, and JSON has only strings: use key.isoformat()")
+        self.refused(
+            {"a": {(1, 2): 3}},
+            "result.a has a key that is a tuple, and JSON has only strings: use a string, or a list of [key, value] pairs",
+        )
+        self.refused(
+            {datetime.date(2026, 1, 1): 1},
+            "result has a key that is a date, and JSON has only strings: use key.isoformat()",
+        )
         self.refused({b"x": 1}, "result has a key that is a bytes, and JSON has only strings: use str(key)")
 
     def test_keys_that_become_one_are_both_named(self):
-        self.refused({"x": {1: "a", "1": "b"}}, 'result.x has the keys 1 and "1", which are both "1" in JSON: rename one')
-        self.refused({None: 1, "null": 2}, 'result has the keys None and "null", which are both "null" in JSON: rename one')
-        self.refused({"true": 1, True: 2}, 'result has the keys "true" and True, which are both "true" in JSON: rename one')
+        self.refused(
+            {"x": {1: "a", "1": "b"}}, 'result.x has the keys 1 and "1", which are both "1" in JSON: rename one'
+        )
+        self.refused(
+            {None: 1, "null": 2}, 'result has the keys None and "null", which are both "null" in JSON: rename one'
+        )
+        self.refused(
+            {"true": 1, True: 2}, 'result has the keys "true" and True, which are both "true" in JSON: rename one'
+        )
 
     def test_lone_surrogates_are_refused_in_values_and_keys(self):
         advice = "a lone surrogate, which is no Unicode text: use .encode('utf-8', 'replace').decode()"
@@ -237,7 +289,9 @@ class Refusals(JsonTest):
         self.refused(loop, "result.child[1].parent is result again: JSON can't hold a cycle, put a name or an id there")
         inner: list = [0]
         inner.append((inner,))
-        self.refused({"a": inner}, "result.a[1][0] is result.a again: JSON can't hold a cycle, put a name or an id there")
+        self.refused(
+            {"a": inner}, "result.a[1][0] is result.a again: JSON can't hold a cycle, put a name or an id there"
+        )
 
     def test_what_is_too_deep_is_refused_and_crashes_nothing(self):
         for step in (lambda v: [v], lambda v: {"a": v}, lambda v: (v, 1), lambda v: [{"a": 1}, {"a": [v]}]):
@@ -248,10 +302,18 @@ class Refusals(JsonTest):
                 self.refused(value, "result is nested deeper than 1000 levels: return it flatter")
 
     def test_a_result_above_its_bound_is_refused_with_both_sizes(self):
-        for value, size in [("x" * 99, "101"), ("x" * 101, "at least 101"), ([1] * 80, "more than 100"), ([[0, 0]] * 30, "more than 100")]:
+        for value, size in [
+            ("x" * 99, "101"),
+            ("x" * 101, "at least 101"),
+            ([1] * 80, "more than 100"),
+            ([[0, 0]] * 30, "more than 100"),
+        ]:
             with self.assertRaises(result_json.TooLarge) as caught:
                 text(value, 100)
-            self.assertEqual(str(caught.exception), f"the result is {size} bytes of JSON, more than the 100 allowed: return a part or a summary of it")
+            self.assertEqual(
+                str(caught.exception),
+                f"the result is {size} bytes of JSON, more than the 100 allowed: return a part or a summary of it",
+            )
         self.assertEqual(len(text("x" * 98, 100)), 100)
 
     def test_shared_structures_cannot_blow_up(self):
@@ -297,8 +359,6 @@ class Numpy(ScriptTest):
             self.assertEqual(done.payload if done.kind == "returned" else done.message, expected)
 
     def run_expression(self, expression: str):
-        from harness import run
-
         script = f"import numpy as np\ndef main():\n    return {expression}\n"
         if "pd." in expression:
             script = "import pandas as pd\n" + script
@@ -309,8 +369,14 @@ class Numpy(ScriptTest):
             "[np.int8(-1), np.uint64(2**64 - 1), np.float64(1.5), np.float32(0.1), np.float16(0.5), np.bool_(True), np.str_('s'), np.longdouble(1.5)]",
             '[-1,18446744073709551615,1.5,0.10000000149011612,0.5,true,"s",1.5]',
         )
-        self.gives("[np.arange(4).reshape(2, 2), np.array(5), np.array([True]), np.zeros((2, 0)), np.array(['a', 'é'])]", '[[[0,1],[2,3]],5,[true],[[],[]],["a","é"]]')
-        self.gives("[np.array([1, None, {'a': np.int64(2)}], dtype=object), np.array([1.5], dtype=np.longdouble)]", '[[1,null,{"a":2}],[1.5]]')
+        self.gives(
+            "[np.arange(4).reshape(2, 2), np.array(5), np.array([True]), np.zeros((2, 0)), np.array(['a', 'é'])]",
+            '[[[0,1],[2,3]],5,[true],[[],[]],["a","é"]]',
+        )
+        self.gives(
+            "[np.array([1, None, {'a': np.int64(2)}], dtype=object), np.array([1.5], dtype=np.longdouble)]",
+            '[[1,null,{"a":2}],[1.5]]',
+        )
         self.gives("{np.int64(2): 1, np.float32(0.5): 2, np.bool_(True): 3}", '{"2":1,"0.5":2,"true":3}')
         self.gives("np.matrix([[1, 2]])", "[[1,2]]")
 
@@ -319,28 +385,45 @@ class Numpy(ScriptTest):
         self.gives("np.timedelta64(1, 'D')", "result is a timedelta64: use .item() and what fits it, or str(...)")
         self.gives("{'z': np.complex128(1)}", "result.z is a complex128: use [z.real, z.imag]")
         self.gives("np.longdouble(1) / 3", "result is a longdouble: use float(...), which loses digits, or str(...)")
-        self.gives("np.array(['2026-01-01'], dtype='M8[D]')", "result is an ndarray of datetimes: use .astype(str).tolist()")
-        self.gives("np.zeros(1, dtype=[('a', int)])", "result is an ndarray of structures: build a dict of its fields: {name: a[name].tolist() for name in a.dtype.names}")
-        self.gives("np.ma.array([1, 2], mask=[0, 1])", "result is a MaskedArray: use .tolist(), which gives None for what is masked")
+        self.gives(
+            "np.array(['2026-01-01'], dtype='M8[D]')", "result is an ndarray of datetimes: use .astype(str).tolist()"
+        )
+        self.gives(
+            "np.zeros(1, dtype=[('a', int)])",
+            "result is an ndarray of structures: build a dict of its fields: {name: a[name].tolist() for name in a.dtype.names}",
+        )
+        self.gives(
+            "np.ma.array([1, 2], mask=[0, 1])",
+            "result is a MaskedArray: use .tolist(), which gives None for what is masked",
+        )
         self.gives("{'a': np.array([[1.0], [np.nan]])}", "result.a[1][0] is NaN, which is not JSON: use None instead")
         self.gives("[np.float32('inf')]", "result[0] is Infinity, which is not JSON: use None instead")
         self.gives("np.array([{1}], dtype=object)", "result[0] is a set: use sorted(...) or list(...)")
-        self.gives("{np.int64(1): 1, '1': 2}", 'result has the keys an int64 and "1", which are both "1" in JSON: rename one')
+        self.gives(
+            "{np.int64(1): 1, '1': 2}", 'result has the keys an int64 and "1", which are both "1" in JSON: rename one'
+        )
 
     def test_a_large_array_is_too_large_before_it_takes_memory(self):
         self.assertEqual(self.run_expression("np.zeros(10**8, dtype=np.int8)").kind, "result_too_large")
 
     def test_pandas_values_have_their_remedies(self):
-        self.gives("{'rows': [{'when': pd.Timestamp('2026-01-01')}]}", "result.rows[0].when is a Timestamp: use .isoformat()")
+        self.gives(
+            "{'rows': [{'when': pd.Timestamp('2026-01-01')}]}", "result.rows[0].when is a Timestamp: use .isoformat()"
+        )
         self.gives("pd.NaT", "result is a NaTType: use None instead")
         self.gives("pd.NA", "result is a NAType: use None instead")
         self.gives("pd.Timedelta('1d')", "result is a Timedelta: use .total_seconds()")
         self.gives("pd.Series([1])", "result is a Series: use .to_dict() or .tolist()")
         self.gives("pd.DataFrame({'a': [1]})", "result is a DataFrame: use .to_dict('records')")
         self.gives("pd.Index([1])", "result is an Index: use .tolist()")
-        self.gives("pd.DataFrame({'a': [1, 2], 'b': ['x', 'y']}).to_dict()", '{"a":{"0":1,"1":2},"b":{"0":"x","1":"y"}}')
+        self.gives(
+            "pd.DataFrame({'a': [1, 2], 'b': ['x', 'y']}).to_dict()", '{"a":{"0":1,"1":2},"b":{"0":"x","1":"y"}}'
+        )
         self.gives("pd.Series([1, 2], index=pd.Index([10, 20])).to_dict()", '{"10":1,"20":2}')
-        self.gives("{pd.Timestamp('2026-01-01'): 1}", "result has a key that is a Timestamp, and JSON has only strings: use key.isoformat()")
+        self.gives(
+            "{pd.Timestamp('2026-01-01'): 1}",
+            "result has a key that is a Timestamp, and JSON has only strings: use key.isoformat()",
+        )
 
 
 if __name__ == "__main__":

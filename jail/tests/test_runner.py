@@ -1,10 +1,9 @@
 """Claims about the two processes: protocol, descriptors, streams, ends."""
 
-import os
 import tempfile
 import unittest
 
-from harness import ScriptTest, run, request, spawn
+from harness import RUNNER, ScriptTest, request, run, spawn
 
 HELLO = "def main():\n    return {'message': 'Hello'}\n"
 
@@ -27,8 +26,6 @@ class Protocol(ScriptTest):
 
     def test_a_second_stage_that_fails_means_that_no_script_runs(self):
         with tempfile.TemporaryDirectory() as scratch:
-            from harness import RUNNER
-
             start = (
                 f"import sys; sys.path.insert(0, {str(RUNNER)!r}); import runner; runner.SCRATCH = {scratch!r}\n"
                 "def wall(): raise OSError('no such wall')\n"
@@ -102,6 +99,13 @@ class Descriptors(ScriptTest):
     def test_closing_the_low_descriptors_loses_output_but_not_the_result(self):
         self.returns("import os\ndef main():\n    os.closerange(0, 100)\n    print('x', end='')\n    return 5\n", 5)
 
+    def test_a_script_that_closes_the_result_descriptor_is_told_so(self):
+        done = run("import os\ndef main():\n    os.closerange(3, 1000)\n    return 5\n")
+        self.assertEqual((done.frame, done.status[-1]), (b"", "exit 0"))
+        self.assertIn(
+            "the result is lost: [Errno 9] Bad file descriptor (the script closed descriptor 255?)", done.stderr
+        )
+
     def test_a_low_bound_on_descriptors_is_no_obstacle(self):
         import resource
 
@@ -141,7 +145,13 @@ class Streams(ScriptTest):
         self.assertEqual(sorted(run(script).stdout), sorted("oldnew\n"))
 
     def test_streams_that_break_change_nothing(self):
-        for body in ("sys.stdout = None", "sys.stdout.close()", "del sys.stdout", "sys.stdout = sys.stderr = Evil()", "sys.__stdout__.detach()"):
+        for body in (
+            "sys.stdout = None",
+            "sys.stdout.close()",
+            "del sys.stdout",
+            "sys.stdout = sys.stderr = Evil()",
+            "sys.__stdout__.detach()",
+        ):
             with self.subTest(body):
                 self.returns(
                     "import sys\nclass Evil:\n    def flush(self): raise KeyboardInterrupt\n"
@@ -230,6 +240,7 @@ class Hostile(ScriptTest):
             "signal.signal(signal.SIGALRM, broken); signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)",
             "gc.callbacks.append(broken); gc.set_threshold(1)",
             "sys.setrecursionlimit(60)",
+            "m = getattr(sys, 'monitoring', None); m and (m.use_tool_id(3, 'x'), m.register_callback(3, m.events.LINE, broken), m.set_events(3, m.events.LINE))",
         ):
             with self.subTest(arm):
                 script = (
@@ -242,18 +253,18 @@ class Hostile(ScriptTest):
                     self.assertEqual(done.result[1], {"k": 1.5})
 
     def test_an_audit_hook_that_forbids_everything_leaves_the_result(self):
-        script = (
-            "import sys\ndef main():\n    def hook(*a): raise RuntimeError('forbidden')\n    sys.addaudithook(hook)\n    return [1, {'a': 2}]\n"
-        )
+        script = "import sys\ndef main():\n    def hook(*a): raise RuntimeError('forbidden')\n    sys.addaudithook(hook)\n    return [1, {'a': 2}]\n"
         self.returns(script, [1, {"a": 2}])
 
     def test_a_replaced_main_is_the_one_that_runs(self):
         self.returns("def main(): return 1\nglobals()['main'] = lambda: 2\n", 2)
 
     def test_the_runner_s_modules_are_out_of_the_way(self):
-        for name in ("runner", "execution", "faults", "source", "arguments", "result_json", "not_json"):
+        for name in ("runner", "execution", "interpreter", "faults", "source", "arguments", "result_json", "not_json"):
             with self.subTest(name):
-                self.fails("exception", f"ModuleNotFoundError: No module named '{name}'", f"import {name}\ndef main(): pass")
+                self.fails(
+                    "exception", f"ModuleNotFoundError: No module named '{name}'", f"import {name}\ndef main(): pass"
+                )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Claims about scripts: source, main, arguments, exceptions, the module they run in."""
 
+import os
 import sys
+import tempfile
 import unittest
 
 from harness import NO_NUMPY, PACKAGES, ScriptTest, run
@@ -11,14 +13,24 @@ class Syntax(ScriptTest):
         done = self.fails("syntax_error", "invalid syntax", "x = 1\ndef main(:\n    pass\n")
         self.assertEqual((done.fault["line"], done.fault["column"]), (2, 10))
         self.assertEqual(
-            done.fault["traceback"], '  File "script.py", line 2\n    def main(:\n             ^\nSyntaxError: invalid syntax\n'
+            done.fault["traceback"],
+            '  File "script.py", line 2\n    def main(:\n             ^\nSyntaxError: invalid syntax\n',
         )
 
     def test_what_the_compiler_s_later_stages_refuse_shows_its_line_too(self):
         done = self.fails("syntax_error", "'return' outside function", "def main(): pass\né = 1; return 2\n")
         self.assertEqual((done.fault["line"], done.fault["column"]), (2, 8))
         self.assertIn("    é = 1; return 2\n           ^", done.fault["traceback"])
-        self.fails("syntax_error", "future feature nothing is not defined", "from __future__ import nothing\ndef main(): pass\n")
+        self.fails(
+            "syntax_error",
+            "future feature nothing is not defined",
+            "from __future__ import nothing\ndef main(): pass\n",
+        )
+
+    def test_a_column_is_the_line_s_or_none(self):
+        done = run("def main():\n    x = f'{a b}'\n")
+        self.assertEqual((done.kind, done.fault["line"]), ("syntax_error", 2))
+        self.assertEqual(done.fault["column"], 12 if sys.version_info >= (3, 12) else None)
 
     def test_indentation_is_told_as_what_it_is(self):
         done = run("def main():\npass\n")
@@ -78,24 +90,77 @@ class Main(ScriptTest):
         self.missing("main: int = 3\n", "main is assigned at line 1: write def main(): ...", 1, 1)
         self.missing("(main := 3)\n", "main is assigned at line 1: write def main(): ...", 1, 1)
         self.missing("for main in []: pass\n", "main is assigned at line 1: write def main(): ...", 1, 1)
-        self.missing("from m import run as main\n", "main is imported at line 1: write def main(): ... that calls it", 1, 1)
+        self.missing(
+            "from m import run as main\n", "main is imported at line 1: write def main(): ... that calls it", 1, 1
+        )
         self.missing("class main: pass\n", "main is a class at line 1: write def main(): ...", 1, 1)
-        self.missing("if 1:\n    def main(): pass\n", "main is defined inside if at line 2: move it to the top level", 2, 5)
-        self.missing("try: pass\nexcept E:\n    async def main(): pass\n", "main is defined inside try at line 3: move it to the top level", 3, 5)
-        self.missing("match 1:\n    case 1:\n        def main(): pass\n", "main is defined inside match at line 3: move it to the top level", 3, 9)
-        self.missing("class A:\n    def main(self): pass\n", "main is defined inside class A at line 2: move it to the top level", 2, 5)
-        self.missing("def f():\n    if 1:\n        def main(): pass\n", "main is defined inside if at line 3: move it to the top level", 3, 9)
-        self.missing("def f():\n    def main(): pass\n", "main is defined inside function f at line 2: move it to the top level", 2, 5)
-        self.missing("with x:\n    main = 1\n", "main is assigned inside with at line 2: define it at the top level with def main(): ...", 2, 5)
-        self.missing("while 1:\n    import main\n", "main is imported inside while at line 2: define it at the top level with def main(): ...", 2, 5)
+        self.missing(
+            "if 1:\n    def main(): pass\n", "main is defined inside if at line 2: move it to the top level", 2, 5
+        )
+        self.missing(
+            "try: pass\nexcept E:\n    async def main(): pass\n",
+            "main is defined inside try at line 3: move it to the top level",
+            3,
+            5,
+        )
+        self.missing(
+            "match 1:\n    case 1:\n        def main(): pass\n",
+            "main is defined inside match at line 3: move it to the top level",
+            3,
+            9,
+        )
+        self.missing(
+            "class A:\n    def main(self): pass\n",
+            "main is defined inside class A at line 2: move it to the top level",
+            2,
+            5,
+        )
+        self.missing(
+            "def f():\n    if 1:\n        def main(): pass\n",
+            "main is defined inside if at line 3: move it to the top level",
+            3,
+            9,
+        )
+        self.missing(
+            "def f():\n    def main(): pass\n",
+            "main is defined inside function f at line 2: move it to the top level",
+            2,
+            5,
+        )
+        self.missing(
+            "with x:\n    main = 1\n",
+            "main is assigned inside with at line 2: define it at the top level with def main(): ...",
+            2,
+            5,
+        )
+        self.missing(
+            "while 1:\n    import main\n",
+            "main is imported inside while at line 2: define it at the top level with def main(): ...",
+            2,
+            5,
+        )
         self.missing("def main(): pass\ndel main\n", "main is deleted at line 2 after its def: remove the del", 2, 1)
         self.missing("def main(): pass\n\nmain = 1\n", "main is reassigned at line 3 after its def: remove that", 3, 1)
         self.missing("def main(): pass\nimport main.x\n", "main is imported at line 2 after its def: remove that", 2, 1)
-        self.missing("def main(): pass\nclass main: pass\n", "main is a class at line 2 after its def: remove that", 2, 1)
+        self.missing(
+            "def main(): pass\nclass main: pass\n", "main is a class at line 2 after its def: remove that", 2, 1
+        )
         self.missing("x = 1\ndef Main(): pass\n", "no function named main: rename Main (line 2) to main", 2, 1)
-        self.missing("def a(): pass\ndef _main(): pass\n", "no function named main: rename _main (line 2) to main", 2, 1)
-        self.missing("def run(): pass\n", "no function named main: rename run (line 1) to main, or define one that calls it", 1, 1)
-        self.missing("def run(): pass\ndef go(): pass\n", "no function named main: define one at the top level; found functions: run, go", None, None)
+        self.missing(
+            "def a(): pass\ndef _main(): pass\n", "no function named main: rename _main (line 2) to main", 2, 1
+        )
+        self.missing(
+            "def run(): pass\n",
+            "no function named main: rename run (line 1) to main, or define one that calls it",
+            1,
+            1,
+        )
+        self.missing(
+            "def run(): pass\ndef go(): pass\n",
+            "no function named main: define one at the top level; found functions: run, go",
+            None,
+            None,
+        )
         self.missing("print(1)\n", "no function named main: define one at the top level", None, None)
 
     def test_a_top_level_def_is_main_whatever_surrounds_it(self):
@@ -113,22 +178,44 @@ class Main(ScriptTest):
                 self.assertEqual(run(script, op="compile").frame, b"returned 4\nnull")
 
     def test_a_main_that_is_gone_or_not_callable_after_running_is_missing(self):
-        self.fails("missing_main", "main is an int after the script ran: define it at the top level with def main(): ...", "def main(): pass\nglobals()['main'] = 3")
-        self.fails("missing_main", "there is no main after the script ran: define it at the top level with def main(): ...", "def main(): pass\ndel globals()['main']")
+        self.fails(
+            "missing_main",
+            "main is an int after the script ran: define it at the top level with def main(): ...",
+            "def main(): pass\nglobals()['main'] = 3",
+        )
+        self.fails(
+            "missing_main",
+            "there is no main after the script ran: define it at the top level with def main(): ...",
+            "def main(): pass\ndel globals()['main']",
+        )
 
     def test_a_guarded_call_at_the_bottom_does_not_run_it_twice(self):
-        self.assertEqual(self.returns("def main():\n    print('ran')\nif __name__ == '__main__':\n    main()\n", None).stdout, "ran\n")
+        self.assertEqual(
+            self.returns("def main():\n    print('ran')\nif __name__ == '__main__':\n    main()\n", None).stdout,
+            "ran\n",
+        )
 
     def test_an_async_main_is_awaited_decorated_or_not(self):
         self.returns("import asyncio\nasync def main(a):\n    await asyncio.sleep(0)\n    return a\n", 1, {"a": 1})
-        self.returns("import functools\ndef deco(f):\n    @functools.wraps(f)\n    def g(*a, **k): return f(*a, **k)\n    return g\n@deco\nasync def main(a): return a\n", 1, {"a": 1})
-        self.returns("class Soon:\n    def __await__(self):\n        return 5\n        yield\ndef main(): return Soon()\n", 5)
+        self.returns(
+            "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def g(*a, **k): return f(*a, **k)\n    return g\n@deco\nasync def main(a): return a\n",
+            1,
+            {"a": 1},
+        )
+        self.returns(
+            "class Soon:\n    def __await__(self):\n        return 5\n        yield\ndef main(): return Soon()\n", 5
+        )
 
 
 class Arguments(ScriptTest):
     def refused(self, parameters: str, args: object, message: str) -> None:
         with self.subTest(parameters):
-            done = self.fails("bad_arguments", message, f"print('module ran', end='')\ndef main({parameters}):\n    print('main ran')\n", args)
+            done = self.fails(
+                "bad_arguments",
+                message,
+                f"print('module ran', end='')\ndef main({parameters}):\n    print('main ran')\n",
+                args,
+            )
             self.assertEqual((done.fault["line"], done.fault["column"], done.stdout), (2, 1, "module ran"))
 
     def test_arguments_that_do_not_fit_are_named_before_main_runs(self):
@@ -137,12 +224,20 @@ class Arguments(ScriptTest):
         self.refused("a, b=1", {"a": 1, "x": 2}, "main() takes no argument 'x'; it takes: a, b")
         self.refused("", {"x": 2, "y": 3, "z": 4}, "main() takes no argument 'x', 'y' or 'z'; it takes none")
         self.refused("*, a, b=2", {"b": 1}, "main() requires 'a', which args does not give")
-        self.refused("a, /, b", {"a": 1, "b": 1}, "main() takes 'a' by position only, and args are given by name: remove the `/` from its parameters")
+        self.refused(
+            "a, /, b",
+            {"a": 1, "b": 1},
+            "main() takes 'a' by position only, and args are given by name: remove the `/` from its parameters",
+        )
         self.refused("a=1, /", {"a": 1}, "main() takes no argument 'a'; it takes none")
         self.refused("*rest", {"rest": 1}, "main() takes no argument 'rest'; it takes none")
 
     def test_arguments_that_fit_arrive(self):
-        self.returns("def main(a, b=2, *c, d, e=5, **f): return [a, b, c, d, e, f]", [1, 2, [], 4, 5, {"z": 6}], {"a": 1, "d": 4, "z": 6})
+        self.returns(
+            "def main(a, b=2, *c, d, e=5, **f): return [a, b, c, d, e, f]",
+            [1, 2, [], 4, 5, {"z": 6}],
+            {"a": 1, "d": 4, "z": 6},
+        )
         self.returns("def main(a=1, /, b=2): return [a, b]", [1, 3], {"b": 3})
         self.returns("def main(a=1, /, **k): return [a, k]", [1, {"a": 5}], {"a": 5})
         self.returns("def main(): pass", None, {})
@@ -180,7 +275,9 @@ class Exceptions(ScriptTest):
         )  # fmt: skip
 
     def test_the_column_counts_characters(self):
-        done = self.fails("exception", "ZeroDivisionError: division by zero", "def main():\n    é = 'ü'; return 1 / 0\n")
+        done = self.fails(
+            "exception", "ZeroDivisionError: division by zero", "def main():\n    é = 'ü'; return 1 / 0\n"
+        )
         self.assertEqual((done.fault["line"], done.fault["column"]), (2, 21))
 
     def test_an_exception_while_the_module_runs_is_one_too(self):
@@ -194,7 +291,13 @@ class Exceptions(ScriptTest):
         )
         self.assertEqual(done.message, "ExceptionGroup: all (2 sub-exceptions)")
         trace = done.fault["traceback"]
-        for part in ("JSONDecodeError", "seen\n", "The above exception was the direct cause", "| KeyError: 1\n", "| OSError: x\n"):
+        for part in (
+            "JSONDecodeError",
+            "seen\n",
+            "The above exception was the direct cause",
+            "| KeyError: 1\n",
+            "| OSError: x\n",
+        ):
             self.assertIn(part, trace)
         self.assertEqual({line.strip(" |+") for line in trace.splitlines() if "File " in line},
                          {'File "script.py", line 3, in main', 'File "script.py", line 6, in main'})  # fmt: skip
@@ -265,28 +368,46 @@ class Module(ScriptTest):
     def test_nothing_heavy_is_imported_for_a_plain_script(self):
         script = "import sys\nseen = list(sys.modules)\ndef main(a): return seen\n"
         found = set(run(script, {"a": 1}).result)
-        self.assertFalse(found & {"json", "re", "traceback", "linecache" if sys.version_info < (3, 13) else "", "asyncio", "inspect", "ast", "enum", "signal", "os", "site", "typing", "warnings"})
+        self.assertFalse(
+            found
+            & {
+                "json",
+                "re",
+                "traceback",
+                "linecache" if sys.version_info < (3, 13) else "",
+                "asyncio",
+                "inspect",
+                "ast",
+                "enum",
+                "signal",
+                "os",
+                "site",
+                "typing",
+                "warnings",
+            }
+        )
 
     def test_modules_in_the_working_folder_can_be_imported_and_hide_nothing(self):
-        import os
-        import tempfile
-
         with tempfile.TemporaryDirectory() as scratch:
             os.mkdir(f"{scratch}/work")
             for name in ("helper", "json"):
                 with open(f"{scratch}/work/{name}.py", "w") as file:
                     file.write("here = 1\n")
-            self.returns("import helper, json\ndef main(): return [helper.here, json.loads('2')]", [1, 2], scratch=scratch)
+            self.returns(
+                "import helper, json\ndef main(): return [helper.here, json.loads('2')]", [1, 2], scratch=scratch
+            )
 
     def test_path_files_of_packages_are_processed_when_there_are_any(self):
-        import tempfile
-
         with tempfile.TemporaryDirectory() as packages, tempfile.TemporaryDirectory() as other:
             for folder, name in ((packages, "one"), (other, "two")):
                 with open(f"{folder}/{name}.py", "w"):
                     pass
-            with self.assertRaises(AssertionError):
-                run("import one, two\ndef main(): return 1", packages=packages).result
+            self.fails(
+                "exception",
+                "ModuleNotFoundError: No module named 'two'",
+                "import one, two\ndef main(): return 1",
+                packages=packages,
+            )
             with open(f"{packages}/other.pth", "w") as file:
                 file.write(other + "\n")
             self.returns("import one, two\ndef main(): return 1", 1, packages=packages)
@@ -300,7 +421,11 @@ class Module(ScriptTest):
             "import numpy as np, pandas as pd\ndef main():\n    df = pd.DataFrame({'a': [1, 2], 'b': [0.5, 1.5]})\n    print(df)\n"
             "    return {'mean': np.mean([1, 2, 3]), 'std': np.std([1.0, 1.0]), 'frame': df.to_dict(), 'sum': df.a.sum()}\n"
         )
-        done = self.returns(script, {"mean": 2.0, "std": 0.0, "frame": {"a": {"0": 1, "1": 2}, "b": {"0": 0.5, "1": 1.5}}, "sum": 3}, packages=PACKAGES)
+        done = self.returns(
+            script,
+            {"mean": 2.0, "std": 0.0, "frame": {"a": {"0": 1, "1": 2}, "b": {"0": 0.5, "1": 1.5}}, "sum": 3},
+            packages=PACKAGES,
+        )
         self.assertEqual(done.stdout, "   a    b\n0  1  0.5\n1  2  1.5\n")
 
 
