@@ -5,6 +5,7 @@ mod limits;
 mod outcome;
 mod script;
 
+pub use check::{CheckedScript, check};
 pub use executor::{Event, Execution, Executor, ExecuteError, Running, Stream};
 pub use limits::{Ceiling, LimitOutOfRange, Limits, MIN_MEMORY_BYTES};
 pub use outcome::{Captured, FailureKind, Fault, Outcome, Report, Usage};
