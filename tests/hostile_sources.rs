@@ -6,8 +6,11 @@
 //!
 //! The same sources with a `main` in front would be accepted or undecided; here it only matters that there is an answer.
 
+#![allow(clippy::unwrap_used, reason = "tests say what went wrong by panicking")]
+
 use std::{
     process::{Command, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -258,25 +261,54 @@ fn numbered(n: usize, row: impl Fn(usize) -> String) -> String {
 
 /// Each of `n` levels has these lines, and the next level is inside the last of them.
 fn blocks(lines: &[&str], n: usize) -> String {
-    let level = |i: usize| lines.iter().map(|line| format!("{}{line}\n", " ".repeat(i))).collect::<String>();
+    let level = |i: usize| {
+        lines
+            .iter()
+            .map(|line| format!("{}{line}\n", " ".repeat(i)))
+            .collect::<String>()
+    };
     (0..n).map(level).collect::<String>() + &" ".repeat(n) + "x\n"
 }
 
-/// Names with few different values of the parser's hash (FxHash: `hash = (hash.rotate_left(5) ^ word) * SEED`), made by
-/// solving it for their second word. What a patient attacker would make collides in all bits; this does in most.
+/// `n` names, each with `after`; the first 10,000 of them have one hash in the parser's sets of names, and then they repeat.
 fn colliding_names(n: usize, after: &str) -> String {
+    static NAMES: OnceLock<Vec<String>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| find_colliding_names(10_000));
+    numbered(n, |i| names[i % names.len()].clone() + after)
+}
+
+/// FxHash takes 8 bytes at a time, `hash = (hash.rotate_left(5) ^ word) * SEED`: whatever the first word is, there is a
+/// second one that leads to the same hash, and one in some thousands is spelled in letters and digits.
+fn find_colliding_names(wanted: usize) -> Vec<String> {
     const SEED: u64 = 0x517c_c1b7_2722_0a95;
-    let letter =
-        |byte: u64| b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789a"[byte as usize % 64];
-    let name = |i: usize| {
-        let first = format!("a{i:07}");
-        let state =
-            u64::from_le_bytes(first.as_bytes().try_into().unwrap()).wrapping_mul(SEED).rotate_left(5);
-        let second: String =
-            state.to_le_bytes().iter().map(|byte| char::from(letter(u64::from(*byte)))).collect();
-        first + &second + after
+    const SAME: u64 = u64::from_le_bytes(*b"collides");
+    const LETTERS: u64 = 26;
+    let letters = |mut number: u64| {
+        std::array::from_fn::<u8, 4, _>(|_| {
+            let letter = b'a' + (number % LETTERS) as u8;
+            number /= LETTERS;
+            letter
+        })
     };
-    numbered(n, name)
+    let second = |low: [u8; 4], high: [u8; 4]| {
+        let first = u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << 32;
+        (SAME ^ first.wrapping_mul(SEED).rotate_left(5)).to_le_bytes()
+    };
+    let fits = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    // Bytes 1 to 3 of the second word depend on the low half of the first alone: settle those before searching the rest.
+    let lows = (0..LETTERS.pow(4))
+        .map(letters)
+        .filter(|low| fits(&second(*low, [0; 4])[1..4]));
+    let pairs = lows.flat_map(|low| (0..LETTERS.pow(4)).map(move |high| (low, letters(high))));
+    pairs
+        .filter(|(low, high)| fits(&second(*low, *high)))
+        .map(|(low, high)| String::from_utf8([&low[..], &high, &second(low, high)].concat()).unwrap())
+        .take(wanted)
+        .collect()
 }
 
 fn survive(name: &str, source: fn(usize) -> String) {
@@ -300,12 +332,31 @@ fn survive(name: &str, source: fn(usize) -> String) {
         std::thread::sleep(Duration::from_millis(5));
     }
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn check_in_little_space(source: fn(usize) -> String) {
-    setrlimit(Resource::As, Rlimit { current: Some(ADDRESS_SPACE), maximum: Some(ADDRESS_SPACE) }).unwrap();
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
+    setrlimit(
+        Resource::As,
+        Rlimit {
+            current: Some(ADDRESS_SPACE),
+            maximum: Some(ADDRESS_SPACE),
+        },
+    )
+    .unwrap();
+    setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    )
+    .unwrap();
 
     let longest = longest_within(MAX_SCRIPT_BYTES, source);
     check_and_measure(source(longest));
@@ -354,6 +405,9 @@ fn check_and_measure(source: String) -> bool {
 /// The most memory that this process has held since the mark was reset, in bytes (proc_pid_status(5)).
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }

@@ -90,7 +90,8 @@ pub enum CheckError {
 
 /// Checks a script: synchronous and pure, and bounded in time, stack and memory whatever the source.
 ///
-/// The worst source within 1 MiB takes some tens of milliseconds of processor time in a release build.
+/// In a release build the worst source within 1 MiB takes 0.13 s of processor time and 8 MiB, an ordinary one well below 1 ms.
+/// Call it where that doesn't hold up others: in async code, by `spawn_blocking`.
 ///
 /// # Errors
 /// [`CheckError::MissingMain`] when the source parses and has no top-level function named `main`.
@@ -98,7 +99,10 @@ pub fn check(script: Script) -> Result<CheckedScript, CheckError> {
     let source = script.source();
     let found = parse::with_tree(source, |tree| {
         let main = names::find_main(source, tree.body)?;
-        Ok(Accepted { main, imports: imports::imported_modules(tree.body) })
+        Ok(Accepted {
+            main,
+            imports: imports::imported_modules(tree.body),
+        })
     });
     let verdict = match found {
         Ok((Ok(accepted), _)) => Verdict::Accepted(accepted),
@@ -188,7 +192,10 @@ mod tests {
             "def main():\n\tif 1:\n \t\tpass\n",
         ] {
             assert!(
-                matches!(checked(source).verdict(), Verdict::Undecided(Undecided::Refused(_))),
+                matches!(
+                    checked(source).verdict(),
+                    Verdict::Undecided(Undecided::Refused(_))
+                ),
                 "{source}"
             );
         }
@@ -196,7 +203,10 @@ mod tests {
 
     #[test]
     fn what_is_inside_strings_is_not_judged() {
-        for source in [r#"def main(): return f"{1:{2:{3:{4}}}}""#, r"def main(): return '\N{no such name}'"] {
+        for source in [
+            r#"def main(): return f"{1:{2:{3:{4}}}}""#,
+            r"def main(): return '\N{no such name}'",
+        ] {
             assert!(checked(source).main().is_some(), "{source}");
         }
     }
@@ -207,7 +217,10 @@ mod tests {
         let source = format!("def main(): pass\n{}", "x\n".repeat(MAX_TOKENS / 2));
         assert_eq!(*checked(&source).verdict(), too_large("tokens", MAX_TOKENS));
         let source = format!("def main(): return {}", "1_".repeat(MAX_DIGITS) + "11");
-        assert_eq!(*checked(&source).verdict(), too_large("digits in a row", MAX_DIGITS));
+        assert_eq!(
+            *checked(&source).verdict(),
+            too_large("digits in a row", MAX_DIGITS)
+        );
     }
 
     #[test]

@@ -13,8 +13,11 @@
 //!   It is given empty ones instead. Nothing here needs to know what they hold, and CPython reads them later anyway.
 //! - Integers: the lexer converts decimal ones in quadratic time (1 s for a million digits), hence [`MAX_DIGITS`].
 //! - Names: parameters and keyword arguments go into hash sets without a random key. 10,000 names made to collide take
-//!   150 ms; it is [`MAX_TOKENS`] that keeps it at that.
+//!   0.13 s; it is [`MAX_TOKENS`] that keeps it at that.
 //! - The pass that finds soft keywords reads a whole line ahead, so tokens are counted before it, not behind it.
+//!
+//! Measured over `tests/hostile_sources.rs`, 1 MiB each: at most 0.13 s of processor time (those names; 0.05 s without
+//! them) and 8 MiB of memory in a release build, 31 MiB in a debug build.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -67,7 +70,10 @@ pub(super) fn with_tree<R>(
     read: impl FnOnce(Tree<'_>) -> R,
 ) -> Result<(R, Spelling), Undecided> {
     if longest_run_of_digits(source) > MAX_DIGITS {
-        return Err(Undecided::TooLarge { what: "digits in a row", max: MAX_DIGITS });
+        return Err(Undecided::TooLarge {
+            what: "digits in a row",
+            max: MAX_DIGITS,
+        });
     }
     // The parser is 65,000 generated lines that meet strangers' sources here: a panic in it ends this check, not the process.
     catch_unwind(AssertUnwindSafe(|| {
@@ -104,7 +110,10 @@ fn count_tokens(source: &str) -> Result<(usize, Spelling), Undecided> {
     for (token, _) in Lexer::new(source.chars(), TextSize::default()).map_while(Result::ok) {
         tokens += 1;
         if tokens > MAX_TOKENS {
-            return Err(Undecided::TooLarge { what: "tokens", max: MAX_TOKENS });
+            return Err(Undecided::TooLarge {
+                what: "tokens",
+                max: MAX_TOKENS,
+            });
         }
         if matches!(&token, Tok::Name { name } if !name.is_ascii()) {
             spelling = Spelling::Unusual;
@@ -116,9 +125,22 @@ fn count_tokens(source: &str) -> Result<(usize, Spelling), Undecided> {
 /// A string becomes an empty one, and an f-string a plain one.
 fn without_text(token: LexResult) -> LexResult {
     token.map(|(token, range)| match token {
-        Tok::String { kind, triple_quoted, .. } => {
-            let kind = if kind.is_any_bytes() { StringKind::Bytes } else { StringKind::String };
-            (Tok::String { value: String::new(), kind, triple_quoted }, range)
+        Tok::String {
+            kind, triple_quoted, ..
+        } => {
+            let kind = if kind.is_any_bytes() {
+                StringKind::Bytes
+            } else {
+                StringKind::String
+            };
+            (
+                Tok::String {
+                    value: String::new(),
+                    kind,
+                    triple_quoted,
+                },
+                range,
+            )
         }
         other => (other, range),
     })
