@@ -1,5 +1,6 @@
 """Claims about the two processes: protocol, descriptors, streams, ends."""
 
+import sys
 import tempfile
 import unittest
 
@@ -240,7 +241,6 @@ class Hostile(ScriptTest):
             "signal.signal(signal.SIGALRM, broken); signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)",
             "gc.callbacks.append(broken); gc.set_threshold(1)",
             "sys.setrecursionlimit(60)",
-            "m = getattr(sys, 'monitoring', None); m and (m.use_tool_id(3, 'x'), m.register_callback(3, m.events.LINE, broken), m.set_events(3, m.events.LINE))",
         ):
             with self.subTest(arm):
                 script = (
@@ -251,6 +251,17 @@ class Hostile(ScriptTest):
                 done = run(script)
                 if done.kind != "exception" or "from the hook" not in done.message:
                     self.assertEqual(done.result[1], {"k": 1.5})
+
+    @unittest.skipUnless(hasattr(sys, "monitoring"), "sys.monitoring: Python 3.12 brought it")
+    def test_a_monitor_ends_with_main_and_one_that_raises_at_every_line_costs_the_script_its_result(self):
+        script = (
+            "import sys\ndef broken(*a): raise ValueError('from the hook')\ndef calm(*a): pass\ndef main():\n"
+            "    m = sys.monitoring\n    m.use_tool_id(3, 'x')\n    m.register_callback(3, m.events.LINE, {hook})\n"
+            "    m.set_events(3, m.events.LINE)\n    return 1\n"
+        )
+        self.returns(script.format(hook="calm"), 1)
+        done = run(script.format(hook="broken"))
+        self.assertEqual((done.frame, done.status), (b"", ["ready", "exit 1"]))
 
     def test_an_audit_hook_that_forbids_everything_leaves_the_result(self):
         script = "import sys\ndef main():\n    def hook(*a): raise RuntimeError('forbidden')\n    sys.addaudithook(hook)\n    return [1, {'a': 2}]\n"
