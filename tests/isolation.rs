@@ -131,10 +131,12 @@ def attempt(path):
 
 def main():
     paths = ["/x", "/python/bin/python3", json.__file__, numpy.__file__, "/lib/libc.so.6", "/dev/x", "/runner/x", "/packages/x"]
-    return {"refused": sorted({attempt(path) for path in paths}), "scratch": [attempt(p) for p in ("x", "/tmp/x", "/var/tmp/x", "/dev/shm/x")]}
+    return {"refused": [attempt(path) for path in paths], "scratch": [attempt(p) for p in ("x", "/tmp/x", "/var/tmp/x", "/dev/shm/x")]}
 "#,
     );
-    assert_eq!(tried["refused"], json!(["Read-only file system"]));
+    // Root's files are refused to nobody before the mount is asked; an ordinary user's own by the mount.
+    let walls = [json!("Read-only file system"), json!("Permission denied")];
+    assert!(tried["refused"].as_array().unwrap().iter().all(|wall| walls.contains(wall)), "{tried}");
     assert_eq!(tried["scratch"], json!(["written", "written", "written", "written"]));
 }
 
@@ -165,7 +167,7 @@ def main():
         |execution| execution.limits(limits),
     );
     let Outcome::Returned(json) = &report.outcome else { panic!("{report:?}") };
-    assert_eq!(json.get(), r#"[[50,"ENOSPC"],[4,"ENOSPC"]]"#.replace(',', ", ").as_str(), "{report:?}");
+    assert_eq!(json.get(), r#"[[50,"ENOSPC"],[4,"ENOSPC"]]"#, "{report:?}");
 }
 
 #[test]
@@ -197,7 +199,7 @@ def main():
     );
     assert_eq!(
         tried,
-        json!(["ENETUNREACH", "ENETUNREACH", "ENETUNREACH", "ENOENT", "ECONNREFUSED", ["lo"]]),
+        json!(["ENETUNREACH", "ENETUNREACH", "EADDRNOTAVAIL", "ENOENT", "ECONNREFUSED", ["lo"]]),
         "only an interface that is down"
     );
 }

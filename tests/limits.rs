@@ -99,7 +99,27 @@ fn a_fork_bomb_is_bounded() {
     );
     let Outcome::Returned(json) = &report.outcome else { panic!("{report:?}") };
     let forked: u32 = json.get().parse().unwrap();
-    assert!(forked < most && forked >= most - 3, "{forked} of {most}");
+    assert_eq!(forked, most - 1, "the script's own process is one");
+}
+
+#[test]
+fn every_resource_limit_holds_inside_and_cannot_be_raised() {
+    let limits = Limits::default();
+    let expected = serde_json::json!({
+        "FSIZE": limits.scratch_bytes, "NOFILE": limits.open_files, "MEMLOCK": 0, "RTPRIO": 0, "MSGQUEUE": 0,
+        "NPROC": limits.processes + 1, "STACK": 8 << 20,
+    });
+    let report = execute_with(
+        "import resource\ndef main():\n    found = {}\n    for name in dir(resource):\n        if name.startswith('RLIMIT_'):\n            soft, hard = resource.getrlimit(getattr(resource, name))\n            assert soft == hard or soft == 0, name\n            found[name[7:]] = soft\n    return found",
+        |e| e.limits(limits),
+    );
+    let Outcome::Returned(json) = &report.outcome else { panic!("{report:?}") };
+    let found: serde_json::Value = serde_json::from_str(json.get()).unwrap();
+    for name in ["FSIZE", "NOFILE", "MEMLOCK", "RTPRIO", "MSGQUEUE", "NPROC", "STACK"] {
+        assert_eq!(found[name], expected[name], "{name} of {found}");
+    }
+    assert_eq!(found["CORE"], 0);
+    assert!(found["AS"].as_i64().is_some_and(|bytes| bytes > 0), "address space is bounded: {found}");
 }
 
 #[test]

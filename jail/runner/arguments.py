@@ -7,7 +7,7 @@ import builtins
 from faults import FILE, Refusal, character, fault, lines_of
 
 # See execution.py.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 CO_VARKEYWORDS = 0x08
 CO_GENERATORS = 0x20 | 0x200

@@ -7,33 +7,33 @@ and copied before. A script can still lie about itself; that is its own affair.
 from __future__ import annotations
 
 import builtins
-import gc
 import posix
 import sys
-
-import _signal
 
 import arguments
 import faults
 import result_json
 import source
 from faults import FILE, Refusal, fault
+from interpreter import attempt, quiet
 
 # Functions take their builtins from here when they are made: a script that patches `builtins` doesn't patch ours.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 REQUEST = 3
 RESULT = 4
-PACKAGES = "/packages"
 # Where the result descriptor goes: out of the way of scripts that close or number descriptors, but below any
 # sensible RLIMIT_NOFILE. The first that is possible is taken.
 RESULT_PLACES = (255, 127, 63, 31)
-# Enough for 1,000 levels of result, each a few calls deep, whatever the script set.
-RECURSION_LIMIT = 10_000
-CO_COROUTINE = 0x80
+MEMORY_LIMIT_FRAME = b"memory_limit 0\n"
 
 MODULE_TYPE = type(sys)
 SPEC_TYPE = type(sys.__spec__)
+
+# Bound before the script can replace them.
+_exit, posix_close, posix_write = posix._exit, posix.close, posix.write
+settrace, setprofile = sys.settrace, sys.setprofile
+MODULES = sys.modules
 
 
 class Request:
@@ -51,7 +51,7 @@ class Request:
 class Results:
     """Where the one result frame goes. Processes that the script forks have none, and so can't answer a second time."""
 
-    __slots__ = ("descriptor", "streams", "flush_stdio")
+    __slots__ = ("descriptor", "streams")
 
     def __init__(self) -> None:
         self.descriptor = move_away(RESULT)
@@ -70,11 +70,12 @@ class Results:
             flush(self.streams)
             send(self.descriptor, b"%b %d\n" % (kind, len(payload)))
             send(self.descriptor, payload)
+        except MemoryError:
+            posix_write(self.descriptor, MEMORY_LIMIT_FRAME)
+        except OSError as error:
+            posix_write(2, f"the result is lost: {error} (the script closed descriptor {self.descriptor}?)\n".encode())
         finally:
             _exit(0)
-
-
-_exit, posix_close, posix_write = posix._exit, posix.close, posix.write
 
 
 def send(descriptor: int, data: bytes) -> None:
@@ -97,59 +98,10 @@ def move_away(descriptor: int) -> int:
     return descriptor
 
 
-def prepare(work: str) -> Results:
-    """Makes the interpreter what `python script.py` would find, in the working directory `work`."""
-    set_up_path(work)
-    set_up_builtins()
-    sys.argv = [FILE]
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    results = Results()
-    hide_ourselves()
-    return results
-
-
-def set_up_path(work: str) -> None:
-    """Lets imports find the packages, then modules in the working directory.
-
-    The working directory comes last, so that no file in it can stand in for a module of the library.
-    """
-    try:
-        names = posix.listdir(PACKAGES)
-    except FileNotFoundError:
-        names = None
-    if names is not None:
-        if any(name.endswith(".pth") for name in names):
-            import site
-
-            site.addsitedir(PACKAGES)
-        else:
-            sys.path.append(PACKAGES)
-    sys.path.append(work)
-
-
-def set_up_builtins() -> None:
-    """What `site`, which isn't run, adds to the builtins."""
-    import _sitebuiltins
-
-    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
-    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
-    builtins.help = _sitebuiltins._Helper()
-
-
-def hide_ourselves() -> None:
-    """Takes our modules out of the script's way: their names are free for the script's own."""
-    folder = __file__.rpartition("/")[0]
-    sys.path[:] = [entry for entry in sys.path if entry != folder]
-    for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(folder + "/"):
-            del sys.modules[name]
-
-
 def run(results: Results) -> None:
     """Runs the request and ends the process."""
-    request = read_request()
     try:
-        kind, payload = outcome(request)
+        kind, payload = outcome(read_request())
     except SystemExit as error:
         leave(error, results)
     except MemoryError:
@@ -179,16 +131,28 @@ def outcome(request: Request) -> tuple[bytes, bytes]:
         source.require_main(request.text, code)
     if request.op == b"compile":
         return b"returned", b"null"
+    value, generates, error = None, False, None
     try:
         value, generates = call_main(request, code)
-    except (SystemExit, MemoryError, Refusal):
-        raise
-    except BaseException as error:
-        quiet()
-        raise Refusal(b"exception", faults.from_exception(error, request.text)) from None
-    finally:
-        quiet()
+    except BaseException as raised:
+        error = raised
+    # Not in a function of its own: calling one is what a tracer traces. One that raises is off, so twice is enough.
+    for disarm in (settrace, setprofile, settrace, setprofile):
+        try:
+            disarm(None)
+        except BaseException:
+            continue
+    quiet()
+    if error is not None:
+        raise judged(error, request.text)
     return encoded(value, generates, request)
+
+
+def judged(error: BaseException, text: str) -> BaseException:
+    """What to raise for an exception that left the script."""
+    if issubclass(type(error), (SystemExit, MemoryError, Refusal)):
+        return error
+    return Refusal(b"exception", faults.from_exception(error, text))
 
 
 def call_main(request: Request, code: object) -> tuple[object, bool]:
@@ -198,10 +162,11 @@ def call_main(request: Request, code: object) -> tuple[object, bool]:
     main = namespace.get("main")
     source.require_callable(main, "main" in namespace)
     arguments.check(main, request.args, request.text)
+    generates = arguments.generates(main)
     value = main(**request.args)  # type: ignore[operator]
     if getattr(type(value), "__await__", None) is not None:
         value = awaited(value)
-    return value, arguments.generates(main)
+    return value, generates
 
 
 def script_module(text: str) -> dict[str, object]:
@@ -239,39 +204,6 @@ def awaited(value: object) -> object:
     return asyncio.run(value if asyncio.iscoroutine(value) else wait())
 
 
-def quiet() -> None:
-    """Stops what the script left armed in this thread: tracing, profiling, signal handlers, collector callbacks.
-
-    Each step may still run the script's code and so raise; that must not stop the next one. A tracer that raised is off.
-    """
-    for step in (silence_tracers, silence_tracers, gc.disable, gc.callbacks.clear, silence_signals, raise_limits):
-        try:
-            step()
-        except BaseException:
-            continue
-
-
-def silence_tracers(settrace=sys.settrace, setprofile=sys.setprofile) -> None:
-    """Switches tracing and profiling of this thread off."""
-    try:
-        settrace(None)
-    finally:
-        setprofile(None)
-
-
-def silence_signals() -> None:
-    """Ignores the signals that have a handler written in Python."""
-    for signal in _signal.valid_signals():
-        if callable(_signal.getsignal(signal)):
-            _signal.signal(signal, _signal.SIG_IGN)
-
-
-def raise_limits(setrecursionlimit=sys.setrecursionlimit, set_digits=sys.set_int_max_str_digits) -> None:
-    """Lets a result be as deep, and its integers as long, as they may."""
-    setrecursionlimit(RECURSION_LIMIT)
-    set_digits(0)
-
-
 def encoded(value: object, generates: bool, request: Request) -> tuple[bytes, bytes]:
     """The frame of a value that main() returned."""
     try:
@@ -280,10 +212,8 @@ def encoded(value: object, generates: bool, request: Request) -> tuple[bytes, by
         raise Refusal(b"not_json", fault(str(error))) from None
     except result_json.TooLarge as error:
         raise Refusal(b"result_too_large", fault(str(error))) from None
-    except MemoryError:
-        raise
     except BaseException as error:
-        raise Refusal(b"exception", faults.from_exception(error, request.text)) from None
+        raise judged(error, request.text) from None
 
 
 def refused(refusal: Refusal) -> tuple[bytes, bytes]:
@@ -322,7 +252,7 @@ def leave_fork(payload: bytes, results: Results) -> None:
 def flush(streams: tuple[object, ...]) -> None:
     """Writes out what Python and C hold back: the script's streams, then those it started with, then C's."""
     for name in ("stdout", "stderr"):
-        attempt(lambda: getattr(sys, name).flush())
+        attempt(lambda name=name: getattr(sys, name).flush())
     for stream in streams:
         attempt(stream.flush)  # type: ignore[attr-defined]
     attempt(flush_stdio)
@@ -330,14 +260,6 @@ def flush(streams: tuple[object, ...]) -> None:
 
 def flush_stdio() -> None:
     """C's own buffers, which only ctypes reaches; without it little else writes to them."""
-    ctypes = sys.modules.get("ctypes")
+    ctypes = MODULES.get("ctypes")
     if ctypes is not None:
         ctypes.CDLL(None).fflush(None)
-
-
-def attempt(step) -> None:
-    """Runs a step whose failure changes nothing."""
-    try:
-        step()
-    except BaseException:
-        pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 
 # See execution.py.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 FILE = "script.py"
 MESSAGE_BYTES = 4 << 10
@@ -13,6 +13,7 @@ TRACEBACK_BYTES = 64 << 10
 
 # The exact getters: a class of the script's can't stand in for them.
 TRACEBACK_OF = BaseException.__dict__["__traceback__"].__get__
+TEXT_OF = BaseException.__str__
 NAME_OF = type.__dict__["__name__"].__get__
 
 
@@ -67,15 +68,26 @@ def character(lines: list[str], line: int, offset: int) -> int:
 def from_exception(error: BaseException, text: str) -> dict[str, object]:
     """The fault for an exception that left the script. Raises MemoryError alone."""
     lines = lines_of(text)
-    line, column = place(error, lines)
+    line = column = None
     try:
+        line, column = place(error, lines)
         message, rendered = rendering(error, lines)
     except MemoryError:
         raise
-    except BaseException:  # The script broke what renders it, or its exception does not let itself be shown.
-        message = NAME_OF(type(error))
-        rendered = f"Traceback (most recent call last):\n  (it can't be shown)\n{message}\n"
+    except BaseException:
+        message, rendered = plain_rendering(error, line)
     return fault(message, line, column, rendered)
+
+
+def plain_rendering(error: BaseException, line: int | None) -> tuple[str, str]:
+    """What can be told when the script broke what shows exceptions, or its own doesn't let itself be shown."""
+    try:
+        text = TEXT_OF(error)
+        message = f"{NAME_OF(type(error))}{': ' if text else ''}{text}"
+    except Exception:
+        message = NAME_OF(type(error))
+    place = "" if line is None else f'  File "{FILE}", line {line}\n'
+    return message, f"Traceback (most recent call last):\n{place}{message}\n"
 
 
 def place(error: BaseException, lines: list[str]) -> tuple[int | None, int | None]:
@@ -126,8 +138,21 @@ def from_syntax_error(error: SyntaxError, text: str) -> dict[str, object]:
     import traceback
 
     lines = lines_of(text)
-    # CPython looks for the line in the file, which does not exist, when the error isn't the parser's.
+    # Errors that come after the parser's: CPython looks for the line in the file, which does not exist, and gives the
+    # columns in bytes.
     if not error.text and error.lineno is not None and 0 < error.lineno <= len(lines):
         error.text = lines[error.lineno - 1]
+        if error.offset and error.offset > 0:
+            error.offset = character(lines, error.lineno, error.offset - 1)
+        if error.end_offset and error.end_offset > 0 and error.end_lineno == error.lineno:
+            error.end_offset = character(lines, error.lineno, error.end_offset - 1)
     rendered = "".join(traceback.format_exception_only(type(error), error))
-    return fault(str(error.msg), error.lineno or None, error.offset or None, rendered)
+    return fault(str(error.msg), error.lineno or None, column_of(error, lines), rendered)
+
+
+def column_of(error: SyntaxError, lines: list[str]) -> int | None:
+    """The column, unless it counts in something else than the line: up to 3.11, in the expression of an f-string."""
+    if not error.offset or error.offset < 1 or not error.lineno:
+        return None
+    line = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
+    return error.offset if not error.text or error.text.split("\n")[0].strip() in line else None

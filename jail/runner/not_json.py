@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 
 # See execution.py.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 # The exact getters: a metaclass of the script's can't stand in for them.
 NAME_OF = type.__dict__["__name__"].__get__
@@ -139,7 +139,7 @@ def shown(key: object) -> str:
         if issubclass(kind, plain):
             text = plain.__repr__(key)  # type: ignore[arg-type]
             return text if len(text) <= SHOWN_LENGTH else text[:SHOWN_LENGTH] + "..."
-    return "None" if key is None else f"a {NAME_OF(kind)}"
+    return "None" if key is None else f"{article(NAME_OF(kind))} {NAME_OF(kind)}"
 
 
 def problem(value: object, kind: type) -> str:
@@ -150,7 +150,7 @@ def problem(value: object, kind: type) -> str:
 
 def article(name: str) -> str:
     """`a` or `an`."""
-    return "an" if name[:1] in tuple("AEIOaeio") else "a"
+    return "an" if name[:1] in tuple("AEIOaeio") or name == "ndarray" else "a"
 
 
 def remedy(value: object, kind: type) -> str:

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import builtins
 import sys
+from itertools import chain
 
 import not_json
 
 # See execution.py.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 try:
     import _json
 except ImportError:  # An interpreter built without the accelerator: slower, the same text.
     _json = None  # type: ignore[assignment]
 
+MODULES = sys.modules  # The dict itself: the script can put another in its place.
 NONE_TYPE = type(None)
 PLAIN = frozenset((str, int, float, bool, NONE_TYPE))
 STR_ONLY = frozenset((str,))
+INT_ONLY = frozenset((int,))
 MAX_DEPTH = 1000
 
 
@@ -81,8 +84,13 @@ def dumps(plain: object) -> bytes:
         return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     # The arguments as json.encoder gives them, 3.11 to 3.14: markers, default, encoder, indent, key_separator,
     # item_separator, sort_keys, skipkeys, allow_nan. No markers: a copy has no cycles.
-    encoder = _json.make_encoder(None, None, _json.encode_basestring, None, ":", ",", False, False, False)
+    encoder = _json.make_encoder(None, unknown, _json.encode_basestring, None, ":", ",", False, False, False)
     return "".join(encoder(plain, 0)).encode()
+
+
+def unknown(value: object) -> object:
+    """What the encoder calls for a type it doesn't know; a copy has none."""
+    raise TypeError(type(value))
 
 
 def decode(text: str) -> dict[str, object]:
@@ -94,7 +102,8 @@ def decode(text: str) -> dict[str, object]:
             import json
 
             return json.loads(text)
-        return _json.make_scanner(Scanner())(text.strip(" \t\r\n"), 0)[0]
+        scan = _json.make_scanner(Scanner())  # type: ignore[arg-type]
+        return scan(text.strip(" \t\r\n"), 0)[0]
     finally:
         sys.set_int_max_str_digits(digits)
 
@@ -145,7 +154,10 @@ class Copier:
         """Completes `items`, a private dict with the content of `original`."""
         self.take(len(items), depth)
         if not STR_ONLY.issuperset(map(type, items)):
-            items = self.with_names(list(items.items()))
+            if INT_ONLY.issuperset(map(type, items)):
+                items = dict(zip(map(int.__repr__, items), items.values(), strict=True))
+            else:
+                items = self.with_names(list(items.items()))
         if PLAIN.issuperset(map(type, items.values())):
             return items
         name: str = ""
@@ -161,8 +173,11 @@ class Copier:
     def copy_list(self, original: object, items: list, depth: int) -> list:
         """Completes `items`, a private list with the content of `original`."""
         self.take(len(items), depth)
-        if PLAIN.issuperset(map(type, items)):
+        kinds = {*map(type, items)}
+        if PLAIN.issuperset(kinds):
             return items
+        if len(kinds) == 1 and (dict in kinds or list in kinds):
+            return self.copy_rows(original, items, dict if dict in kinds else list, depth)
         index = 0
         try:
             for index, value in enumerate(items):
@@ -172,6 +187,26 @@ class Copier:
             unfit.inside(original, index)
             raise
         return items
+
+    def copy_rows(self, original: object, items: list, kind: type, depth: int) -> list:
+        """A copy of `items`, which are all exactly dicts or all exactly lists: plain ones are checked in one go."""
+        if sum(map(len, items)) > self.room:
+            raise TooLarge(too_large(f"more than {self.most}", self.most))
+        rows = list(map(kind.copy, items))  # type: ignore[attr-defined]
+        values = chain.from_iterable(map(dict.values, rows) if kind is dict else rows)
+        named = kind is list or STR_ONLY.issuperset(map(type, chain.from_iterable(rows)))
+        if named and PLAIN.issuperset(map(type, values)):
+            self.take(sum(map(len, rows)), depth + 1)
+            return rows
+        complete = self.copy_dict if kind is dict else self.copy_list
+        index = 0
+        try:
+            for index, row in enumerate(rows):
+                rows[index] = complete(items[index], row, depth + 1)  # type: ignore[operator]
+        except Unfit as unfit:
+            unfit.inside(original, index)
+            raise
+        return rows
 
     def take(self, elements: int, depth: int) -> None:
         """Holds the copy to its bounds, so that shared and cyclic structures can't blow it up."""
@@ -225,9 +260,8 @@ class Copier:
             if not is_not_finite(key):
                 return float.__repr__(key)  # type: ignore[arg-type]
             raise Unfit(f"has the key {not_json.shown(key)}, which JSON can't name: use a string")
-        if self.numpy is not None and issubclass(kind, self.numpy.generic):
-            if exact_kind(self.numpy, key) in "biuf":
-                return self.name(self.numpy_scalar(key, kind))
+        if self.numpy is not None and issubclass(kind, self.numpy.generic) and exact_kind(self.numpy, key) in "biuf":
+            return self.name(self.numpy_scalar(key, kind))
         raise Unfit(not_json.bad_key(key, kind))
 
     def numpy_scalar(self, value, kind: type) -> object:
@@ -259,15 +293,15 @@ class Copier:
 def pairs_of(value: object, kind: type) -> list:
     """The items of a dict's subclass; an OrderedDict keeps an order of its own."""
     if not_json.comes_from(kind, "collections", "OrderedDict"):
-        ordered = getattr(sys.modules.get("collections"), "OrderedDict", None)
+        ordered = getattr(MODULES.get("collections"), "OrderedDict", None)
         if type(ordered) is type and issubclass(kind, ordered):
-            return list(ordered.items(value))
+            return list(ordered.items(value))  # type: ignore[attr-defined]
     return list(dict.items(value))  # type: ignore[arg-type]
 
 
 def loaded_numpy():
     """numpy, if the script imported it."""
-    numpy = sys.modules.get("numpy")
+    numpy = MODULES.get("numpy")
     generic, ndarray = getattr(numpy, "generic", None), getattr(numpy, "ndarray", None)
     return numpy if type(generic) is type and type(ndarray) is type else None
 

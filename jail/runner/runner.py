@@ -3,6 +3,12 @@
     main() ── second stage, scratch ── fork ──┬── script's process (execution.py): ready, request, result frame
                                               └── supervisor: reaps, writes `exit N` or `signal N`, ends
 
+Request, from the start of descriptor 3: `<op> <result_bytes> <script_len> <args_len>\\n`, the script, the args (a JSON
+object or nothing). op: `run`; `run-undecided`, which looks for main in the source first; `compile`, which does only that.
+Status, descriptor 5: `ready\\n` before the request is read, then `exit <code>\\n` or `signal <number>\\n`.
+Result, descriptor 4: at most one frame, `<kind> <len>\\n` and len bytes. `returned`: JSON; `memory_limit`: nothing; else
+{"message", "line", "column", "traceback"}. No frame: the script ended its process, as the status says.
+
 The two are apart because a script can do anything to its own process, and what is told of its end must not depend on
 that. Descriptors: 0 stdin, 1 stdout, 2 stderr, 3 request, 4 result, 5 status.
 
@@ -11,16 +17,19 @@ that. Descriptors: 0 stdin, 1 stdout, 2 stderr, 3 request, 4 result, 5 status.
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import posix
 
 import execution
+import interpreter
 
 STATUS = 5
 SCRATCH = "/scratch"
 # The exit status of a jail that could not be made ready. Only together with no `ready` on the status pipe does it mean
 # that: a script can end with any status.
 NOT_READY = 125
+
+_exit = posix._exit  # Bound before a script can replace it.
 
 
 def main() -> None:
@@ -62,7 +71,8 @@ def be_the_script() -> None:
     """The script's process, from the fork to its end."""
     try:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-        results = execution.prepare(f"{SCRATCH}/work")
+        results = execution.Results()
+        interpreter.prepare(f"{SCRATCH}/work")
         posix.write(STATUS, b"ready\n")
         posix.close(STATUS)
     except BaseException as error:
@@ -71,7 +81,7 @@ def be_the_script() -> None:
         execution.run(results)
     finally:
         # Only what a script did to this very code leads here: it ended without a result, whatever it meant to do.
-        posix._exit(1)
+        _exit(1)
 
 
 def supervise(child: int) -> None:
@@ -82,7 +92,7 @@ def supervise(child: int) -> None:
         status = reap_until(child)
         posix.write(STATUS, verdict(status))
     finally:
-        posix._exit(0)
+        _exit(0)
 
 
 def reap_until(child: int) -> int:
@@ -104,4 +114,4 @@ def give_up(error: BaseException) -> None:
     try:
         posix.write(2, f"the jail is not ready: {type(error).__name__}: {error}\n".encode("utf-8", "replace"))
     finally:
-        posix._exit(NOT_READY)
+        _exit(NOT_READY)

@@ -5,14 +5,14 @@ Wording, shared with the check outside the jail; <line> is a number, and the fau
 | what the source has                   | message                                                                          |
 |---------------------------------------|----------------------------------------------------------------------------------|
 | nothing, or comments only             | the script is empty: define main() and return a value from it                    |
-| main = …, main: T = …, for main in …  | main is assigned at line <line>: write def main(): …                             |
-| import main, from m import main       | main is imported at line <line>: write def main(): … that calls it               |
-| class main                            | main is a class at line <line>: write def main(): …                              |
+| main = …, main: T = …, for main in …  | main is assigned at line <line>: write def main(): ...                             |
+| import main, from m import main       | main is imported at line <line>: write def main(): ... that calls it               |
+| class main                            | main is a class at line <line>: write def main(): ...                              |
 | any of those after a def main         | main is <reassigned|imported|a class> at line <line> after its def: remove that  |
 | del main after a def main             | main is deleted at line <line> after its def: remove the del                     |
 | def main in an if, try, for, …        | main is defined inside <if> at line <line>: move it to the top level             |
 | def main in a class or function       | main is defined inside <class X|function f> at line <line>: move it to the top level |
-| main = … in an if, try, for, …        | main is assigned inside <if> at line <line>: define it at the top level with def main(): … |
+| main = …, import, class in an if, …   | main is <assigned|…> inside <if> at line <line>: define it at the top level with def main(): ... |
 | def Main, def _main, …                | no function named main: rename Main (line <line>) to main                        |
 | one other function                    | no function named main: rename run (line <line>) to main, or define one that calls it |
 | several                               | no function named main: define one at the top level; found functions: a, b       |
@@ -25,10 +25,11 @@ from __future__ import annotations
 
 import builtins
 
-from faults import FILE, Refusal, character, fault, from_syntax_error, lines_of
+from faults import FILE, NAME_OF, Refusal, character, fault, from_syntax_error, lines_of
+from not_json import article
 
 # See execution.py.
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 AST_ONLY = 0x400  # ast.PyCF_ONLY_AST
 TOO_DEEP = "the source is nested too deeply for Python's compiler: split the long expression or the nested blocks"
@@ -83,7 +84,8 @@ def require_callable(main: object, bound: bool) -> None:
     """Raises a Refusal if running the module has not left a `main` that can be called."""
     if callable(main):
         return
-    found = f"main is a {type(main).__name__} after the script ran" if bound else "there is no main after the script ran"
+    name = NAME_OF(type(main))
+    found = f"main is {article(name)} {name} after the script ran" if bound else "there is no main after the script ran"
     raise Refusal(b"missing_main", fault(f"{found}: define it at the top level with def main(): ..."))
 
 
@@ -147,24 +149,19 @@ class Survey:
 
     def nested(self):
         """The first `main` that isn't at the top level: a function anywhere, else one bound in a block."""
-        assigned = None
+        bound = None
         waiting = [(node, None, True) for node in reversed(self.body)]
         while waiting:
             node, place, same_scope = waiting.pop()
             kind = name_of(node)
             if place and kind in FUNCTIONS and node.name == "main":
                 return f"main is defined inside {place} at line {node.lineno}: move it to the top level", node
-            if place and same_scope and assigned is None and binding(node):
-                assigned = node
+            if place and same_scope and bound is None and binding(node):
+                bound = f"main is {binding(node)} inside {place} at line {node.lineno}", node
             scope = kind == "ClassDef" or kind in FUNCTIONS
             inside = scope_name(node) if scope else BLOCKS.get(kind, place)
             waiting += [(child, inside, same_scope and not scope) for child in reversed(statements(node))]
-            if assigned is node:
-                where = place
-        if assigned is None:
-            return None
-        message = f"main is assigned inside {where} at line {assigned.lineno}: define it at the top level with def main(): ..."
-        return message, assigned
+        return bound and (f"{bound[0]}: define it at the top level with def main(): ...", bound[1])
 
     def absent(self):
         """There is no main at all: what may have been meant."""
@@ -244,7 +241,7 @@ def scope_name(node) -> str:
 
 def statements(node) -> list:
     """The statements in a statement's blocks."""
-    found = []
+    found: list = []
     for part in ("body", "handlers", "orelse", "finalbody", "cases"):
         found += getattr(node, part, None) or ()
     return found

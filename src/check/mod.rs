@@ -9,6 +9,7 @@
 
 use crate::{Fault, Script};
 
+mod bind;
 mod blocks;
 mod imports;
 mod names;

@@ -14,8 +14,8 @@ use crate::Limits;
 
 const PREFIX: &str = "python-executor-";
 
-/// nsjail and the supervisor are processes too, and nsjail may start one more while it sets up.
-const OWN_PROCESSES: u64 = 3;
+/// nsjail and the supervisor are processes too.
+const OWN_PROCESSES: u64 = 2;
 
 /// Where groups are made.
 #[derive(Clone, Debug, PartialEq, Eq)]

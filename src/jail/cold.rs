@@ -51,7 +51,7 @@ pub(crate) async fn run(
     events: &mpsc::Sender<Event>,
 ) -> Result<Report, JailError> {
     let limits = &job.limits;
-    let plan = plan(environment.uid, environment.gid, environment.bounds_memory(), limits);
+    let plan = plan(&environment.grants, limits);
     // Dropped last: a control group can be removed when its processes are gone.
     let cgroup = environment.cgroups.as_ref().map(|cgroups| cgroups.create(limits)).transpose();
     let cgroup = cgroup.map_err(JailError::system("make a control group"))?;
@@ -102,7 +102,10 @@ pub(crate) async fn run(
         };
         return Err(match supervised {
             Supervised { stop: Some(Stop::Cancelled), .. } => JailError::Cancelled,
-            Supervised { ready: false, .. } => JailError::NotStarted { status, log },
+            // The supervisor says on stderr what it couldn't do; no script has written there.
+            Supervised { ready: false, .. } => {
+                JailError::NotStarted { status, log: log + &stderr.text().text }
+            }
             _ => JailError::Broke { status, log },
         });
     };

@@ -44,11 +44,11 @@ pub enum JailError {
         source: std::io::Error,
     },
     /// nsjail or the supervisor ended before the script was handed over.
-    #[error("the jail didn't start ({status}); nsjail's log: {log}")]
+    #[error("the jail didn't start ({status}): {log}")]
     NotStarted {
         /// How nsjail ended.
         status: String,
-        /// What nsjail logged.
+        /// What nsjail and the supervisor had to say.
         log: String,
     },
     /// nsjail ended while the script ran, without telling how the script ended.

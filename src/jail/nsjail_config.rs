@@ -62,28 +62,29 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Limits, jail::plan::plan};
+    use crate::{
+        Limits,
+        jail::plan::{
+            Grants, plan,
+            tests::{ROOT, USER},
+        },
+    };
 
     #[test]
     fn root_with_a_memory_cgroup() {
-        let config =
-            nsjail_config(&plan(0, 0, true, &Limits::default()), Path::new("/cache/rootfs"), "/runner/1");
+        let config = nsjail_config(&plan(&ROOT, &Limits::default()), Path::new("/cache/rootfs"), "/runner/1");
         insta::assert_snapshot!(config);
     }
 
     #[test]
     fn an_ordinary_user_without_cgroups() {
-        let config = nsjail_config(
-            &plan(1001, 100, false, &Limits::default()),
-            Path::new("/cache/rootfs"),
-            "/runner/1",
-        );
+        let config = nsjail_config(&plan(&USER, &Limits::default()), Path::new("/cache/rootfs"), "/runner/1");
         insta::assert_snapshot!(config);
     }
 
     #[test]
     fn a_path_cannot_leave_its_quotes() {
-        let config = nsjail_config(&plan(0, 0, true, &Limits::default()), Path::new("/a\"b\\c"), "/runner/1");
+        let config = nsjail_config(&plan(&ROOT, &Limits::default()), Path::new("/a\"b\\c"), "/runner/1");
         assert!(config.contains(r#"src: "/a\"b\\c" dst: "/""#), "{config}");
     }
 
@@ -98,7 +99,7 @@ mod tests {
                 memory_bytes: memory, processes, scratch_bytes: scratch, scratch_inodes: inodes, open_files: files,
                 ..Limits::default()
             };
-            let config = nsjail_config(&plan(uid, uid, bounded, &limits), Path::new("/r"), "/runner/1");
+            let config = nsjail_config(&plan(&Grants { uid, bounds_memory: bounded, ..ROOT }, &limits), Path::new("/r"), "/runner/1");
             prop_assert!(!config.contains('$'));
             prop_assert!(!config.contains("size=0,") && !config.contains("nr_inodes=0,"));
         }

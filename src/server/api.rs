@@ -15,7 +15,9 @@ use super::{
     encoded::Encoded,
     errors::Refusal,
     request, statuses,
-    wire::{self, ErrorResponse, ExecuteRequest, ExecuteResponse, HealthResponse, LimitsRequest},
+    wire::{
+        self, ErrorResponse, ExecuteRequest, ExecuteResponse, HealthResponse, LimitsRequest, RuntimeBody,
+    },
 };
 use crate::{
     ExecuteError, Execution, Executor, Limits, Outcome, Report, Script,
@@ -26,11 +28,23 @@ use crate::{
 pub(crate) trait Execute: Send + Sync + 'static {
     /// Runs `execution` to its end. Dropping the future ends it.
     fn execute(&self, execution: Execution) -> impl Future<Output = Result<Report, ExecuteError>> + Send;
+
+    /// What scripts run in.
+    fn runtime(&self) -> RuntimeBody;
 }
 
 impl Execute for Executor {
     fn execute(&self, execution: Execution) -> impl Future<Output = Result<Report, ExecuteError>> + Send {
         Executor::execute(self, execution)
+    }
+
+    fn runtime(&self) -> RuntimeBody {
+        let runtime = Executor::runtime(self);
+        let (major, minor, patch) = runtime.python_version();
+        RuntimeBody {
+            python: format!("{major}.{minor}.{patch}"),
+            packages: runtime.packages().iter().cloned().collect(),
+        }
     }
 }
 
@@ -39,7 +53,7 @@ enum Tag {
     /// Run Python.
     Scripts,
     /// Look after the server.
-    Operations,
+    Server,
 }
 
 /// The API of one executor.
@@ -72,14 +86,15 @@ impl<E: Execute> Api<E> {
     /// Ask how the server is
     ///
     /// Its version, what scripts run in, and the bounds that requests are held to.
-    #[oai(path = "/health", method = "get", operation_id = "health", tag = "Tag::Operations")]
+    #[oai(path = "/health", method = "get", operation_id = "health", tag = "Tag::Server")]
     async fn health(&self) -> poem::Result<HealthAnswer> {
-        Ok(HealthAnswer(self.options.health()))
+        Ok(HealthAnswer(self.options.health(self.executor.runtime())))
     }
 }
 
 impl<E: Execute> Api<E> {
-    /// Everything here lives in the handler's future: when the client goes away, poem drops it, and the execution ends.
+    /// Everything here lives in the handler's future: when the client goes away, it is dropped, and
+    /// the execution ends.
     async fn run(&self, request: ExecuteRequest) -> Result<ExecuteAnswer, Refusal> {
         let ExecuteRequest { script, args, stdin, limits } = request;
         let limits = self.limits(limits)?;
@@ -115,7 +130,7 @@ impl<E: Execute> Api<E> {
 }
 
 /// What a script gave, or why it gave nothing.
-pub(crate) struct ExecuteAnswer(Result<ExecuteResponse, ErrorResponse>);
+pub(crate) struct ExecuteAnswer(Result<ExecuteResponse, Box<ErrorResponse>>);
 
 impl IntoResponse for ExecuteAnswer {
     fn into_response(self) -> Response {
@@ -123,7 +138,7 @@ impl IntoResponse for ExecuteAnswer {
             Ok(body) => Encoded(body).into_response(),
             Err(body) => {
                 let status = body.error.kind.status();
-                let mut response = Encoded(body).into_response();
+                let mut response = Encoded(*body).into_response();
                 response.set_status(status);
                 response
             }

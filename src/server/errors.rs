@@ -75,8 +75,8 @@ impl Refusal {
         }
     }
 
-    /// The answer, in the one error shape. An internal error gets `request_id` and nothing else.
-    pub(crate) fn into_response(self, request_id: &str) -> Response {
+    /// The body, in the one error shape. An internal error gets `request_id` and nothing else.
+    pub(crate) fn body(&self, request_id: &str) -> ErrorResponse {
         let kind = self.kind();
         let internal = kind == ErrorKind::Internal;
         let message = if internal {
@@ -86,8 +86,13 @@ impl Refusal {
         };
         let mut body = ErrorResponse::before_running(kind, Fault { message, ..Fault::default() });
         body.error.request_id = internal.then(|| request_id.to_owned());
-        let mut response = Encoded(body).into_response();
-        response.set_status(kind.status());
+        body
+    }
+
+    /// The answer: body, status, and the headers that go with it.
+    pub(crate) fn into_response(self, request_id: &str) -> Response {
+        let mut response = Encoded(self.body(request_id)).into_response();
+        response.set_status(self.status());
         match self {
             Self::MethodNotAllowed { allow, .. } => {
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -1,14 +1,16 @@
 //! Examples for the document: requests that work when sent as they are, and answers made of the wire types.
 
+use poem::http::Method;
 use poem_openapi::types::Any;
 use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    options::{RuntimeVersions, ServerOptions},
-    wire::{ErrorKind, ErrorResponse, ExecuteResponse, UsageBody},
+    errors::Refusal,
+    options::ServerOptions,
+    wire::{ErrorKind, ErrorResponse, ExecuteResponse, RuntimeBody, UsageBody},
 };
-use crate::Fault;
+use crate::{Fault, MAX_SCRIPT_BYTES};
 
 /// A named example of a body.
 pub(crate) struct Example {
@@ -74,81 +76,60 @@ pub(crate) fn requests() -> Vec<Example> {
 
 /// What `POST /execute` answers, by status.
 pub(crate) fn answers() -> Vec<(u16, Vec<Example>)> {
-    let refused = |name, kind, message: &str| error(name, message_only(kind, message));
+    let refused = |name, refusal: Refusal| error(name, refusal.body("8f0c2a7d1e5b9364-17"));
+    let bad_request = |name, message: &str| refused(name, Refusal::BadRequest(message.into()));
+    let reserved = |name, kind, message| vec![error(name, message_only(kind, message))];
+    let unknown_field =
+        "unknown field \"scirpt\": did you mean \"script\"? fields are script, args, stdin, limits";
     vec![
         (200, vec![returned()]),
         (
             400,
             vec![
-                refused(
-                    "unknown_field",
-                    ErrorKind::BadRequest,
-                    "unknown field \"scirpt\": did you mean \"script\"? fields are script, args, stdin, limits",
-                ),
-                refused("wrong_type", ErrorKind::BadRequest, "script must be a string, got a number"),
-                refused(
-                    "above_the_ceiling",
-                    ErrorKind::BadRequest,
-                    "limits.timeout_ms is 600000, allowed are 1 to 60000",
-                ),
+                bad_request("unknown_field", unknown_field),
+                bad_request("wrong_type", "script must be a string, got a number"),
+                bad_request("above_the_ceiling", "limits.timeout_ms is 600000, allowed are 1 to 60000"),
             ],
         ),
-        (401, vec![refused("unauthorized", ErrorKind::Unauthorized, "credentials are missing")]),
-        (
-            404,
-            vec![refused(
-                "not_found",
-                ErrorKind::NotFound,
-                "no such path: /run; there are POST /execute, GET /health",
-            )],
-        ),
+        (401, reserved("unauthorized", ErrorKind::Unauthorized, "credentials are missing")),
+        (404, vec![refused("not_found", Refusal::NotFound("/run".into()))]),
         (
             405,
             vec![refused(
                 "method_not_allowed",
-                ErrorKind::MethodNotAllowed,
-                "GET is not allowed on /execute: use POST",
+                Refusal::MethodNotAllowed { method: Method::GET, path: "/execute".into(), allow: "POST" },
             )],
         ),
         (
             413,
             vec![refused(
                 "payload_too_large",
-                ErrorKind::PayloadTooLarge,
-                "script may be at most 1048576 bytes long",
+                Refusal::PayloadTooLarge { what: "script", max_bytes: MAX_SCRIPT_BYTES },
             )],
         ),
         (
             415,
             vec![refused(
                 "unsupported_media_type",
-                ErrorKind::UnsupportedMediaType,
-                "Content-Type is \"text/plain\": send application/json",
+                Refusal::UnsupportedMediaType("Content-Type is \"text/plain\": send application/json".into()),
             )],
         ),
         (422, failures()),
-        (429, vec![refused("rate_limited", ErrorKind::RateLimited, "too many requests")]),
-        (500, vec![internal()]),
-        (
-            503,
-            vec![refused(
-                "shutting_down",
-                ErrorKind::ShuttingDown,
-                "the server is shutting down: send the request again",
-            )],
-        ),
+        (429, reserved("rate_limited", ErrorKind::RateLimited, "too many requests")),
+        (500, vec![refused("internal", Refusal::Internal(String::new()))]),
+        (503, vec![refused("shutting_down", Refusal::ShuttingDown)]),
     ]
 }
 
 /// What `GET /health` answers.
 pub(crate) fn health() -> Example {
-    let mut options = ServerOptions::default();
     let packages = [("numpy", "2.4.0"), ("pandas", "3.0.0")];
-    options.runtime = RuntimeVersions {
+    let runtime = RuntimeBody {
         python: "3.13.1".into(),
         packages: packages.map(|(name, version)| (name.into(), version.into())).into(),
     };
-    Example { name: "ok", summary: "The server runs scripts", value: to_value(&options.health()) }
+    let health = ServerOptions::default().health(runtime);
+    Example { name: "ok", summary: "The server runs scripts", value: to_value(&health) }
 }
 
 fn returned() -> Example {
@@ -187,16 +168,6 @@ fn failures() -> Vec<Example> {
     stopped.stdout = "waiting\n".into();
     stopped.usage = Some(UsageBody { wall_ms: 1003, cpu_ms: 31, memory_bytes: 10_485_760 });
     vec![error("exception", raised), error("timeout", stopped)]
-}
-
-fn internal() -> Example {
-    let id = "8f0c2a7d1e5b9364-17";
-    let mut body = message_only(
-        ErrorKind::Internal,
-        &format!("internal error: look up request {id} in the server's log"),
-    );
-    body.error.request_id = Some(id.into());
-    error("internal", body)
 }
 
 fn message_only(kind: ErrorKind, message: &str) -> ErrorResponse {

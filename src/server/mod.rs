@@ -8,13 +8,13 @@
 
 mod api;
 mod body;
+mod connections;
 mod docs;
 mod document;
 mod encoded;
 mod envelope;
 mod errors;
 mod examples;
-mod listener;
 mod options;
 mod request;
 mod statuses;
@@ -26,8 +26,7 @@ mod yaml;
 use std::{future::Future, io};
 
 use poem::{
-    Endpoint, IntoEndpoint as _, Response, Route, Server, endpoint::make_sync, get, http::header,
-    web::Redirect,
+    Endpoint, IntoEndpoint as _, Response, Route, endpoint::make_sync, get, http::header, web::Redirect,
 };
 use poem_openapi::OpenApiService;
 use tokio::net::TcpListener;
@@ -35,12 +34,11 @@ use tokio::net::TcpListener;
 use self::{
     api::{Api, Execute},
     envelope::{Draining, envelope},
-    listener::PatientAcceptor,
 };
 use crate::{Executor, Report};
 
 pub use document::{openapi_json, openapi_yaml};
-pub use options::{RuntimeVersions, ServerOptions};
+pub use options::ServerOptions;
 
 /// A report as the body that `POST /execute` answers with.
 pub fn report_json(report: Report) -> String {
@@ -91,9 +89,7 @@ async fn serve_with(
         shutdown.await;
         draining.begin();
     };
-    Server::new_with_acceptor(PatientAcceptor::new(listener)?)
-        .run_with_graceful_shutdown(endpoint, shutdown, Some(drain_timeout))
-        .await?;
+    connections::serve(listener, endpoint, shutdown, drain_timeout).await?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! What an operator may choose.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use super::wire::{BoundBody, HealthResponse, HealthStatus, LimitsBody, RuntimeBody};
+use super::wire::{Bound, Bounds, HealthResponse, HealthStatus, RuntimeBody};
 use crate::{Ceiling, Limits, MAX_SCRIPT_BYTES};
 
 /// How to serve.
@@ -20,17 +20,6 @@ pub struct ServerOptions {
     /// How long open requests may go on once the server is told to stop. 35 s: a script with the default timeout ends
     /// by itself.
     pub drain_timeout: Duration,
-    /// What `GET /health` tells of the runtime.
-    pub runtime: RuntimeVersions,
-}
-
-/// What scripts run in, by version.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RuntimeVersions {
-    /// Python's: `3.13.1`.
-    pub python: String,
-    /// Each importable package and its version.
-    pub packages: BTreeMap<String, String>,
 }
 
 impl Default for ServerOptions {
@@ -41,25 +30,21 @@ impl Default for ServerOptions {
             max_script_bytes: MAX_SCRIPT_BYTES,
             max_body_bytes: 8 << 20,
             drain_timeout: Duration::from_secs(35),
-            runtime: RuntimeVersions::default(),
         }
     }
 }
 
 impl ServerOptions {
-    /// What `GET /health` answers.
-    pub(super) fn health(&self) -> HealthResponse {
+    /// What `GET /health` answers when scripts run in `runtime`.
+    pub(super) fn health(&self, runtime: RuntimeBody) -> HealthResponse {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         HealthResponse {
             status: HealthStatus::Ok,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            runtime: RuntimeBody {
-                python: self.runtime.python.clone(),
-                packages: self.runtime.packages.clone(),
-            },
-            limits: LimitsBody {
-                timeout_ms: BoundBody { default: ms(self.limits.timeout), ceiling: ms(self.ceiling.timeout) },
-                memory_mib: BoundBody {
+            runtime,
+            limits: Bounds {
+                timeout_ms: Bound { default: ms(self.limits.timeout), ceiling: ms(self.ceiling.timeout) },
+                memory_mib: Bound {
                     default: self.limits.memory_bytes >> 20,
                     ceiling: self.ceiling.memory_bytes >> 20,
                 },

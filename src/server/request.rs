@@ -6,7 +6,7 @@ use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use serde_json::{error::Category, value::RawValue};
 
 use super::wire::{ExecuteRequest, JsonObject, LimitsRequest};
-use crate::args::{cut, type_name};
+use crate::args::{cut, keyword_names, type_name};
 
 /// Reads an `ExecuteRequest`.
 ///
@@ -60,6 +60,8 @@ fn object(value: &RawValue) -> Result<JsonObject, String> {
     if !value.get().starts_with('{') {
         return Err(wrong_type("args", "an object", value));
     }
+    // Said here and not when the execution is made: a request's fault comes before its script's.
+    keyword_names(value).map_err(|error| error.to_string())?;
     Ok(JsonObject(value.to_owned()))
 }
 
@@ -86,8 +88,9 @@ fn fields<'a, const N: usize>(
     allowed: [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], String> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
+    // Not `deserialize_map`: that one refuses other types by itself, in its own words.
     deserializer
-        .deserialize_map(Fields { prefix, allowed })
+        .deserialize_any(Fields { prefix, allowed })
         .and_then(|values| deserializer.end().map(|()| values))
         .map_err(|error| describe(text, &error))
 }

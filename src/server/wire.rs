@@ -56,6 +56,7 @@ pub(crate) struct ExecuteResponse {
 
 /// What an execution used, measured from outside it.
 #[derive(Debug, Serialize, Object)]
+#[oai(rename = "Usage")]
 pub(crate) struct UsageBody {
     /// Wall time in milliseconds, rounded half up.
     pub(crate) wall_ms: u64,
@@ -69,7 +70,7 @@ pub(crate) struct UsageBody {
 #[derive(Debug, Serialize, Object)]
 pub(crate) struct ErrorResponse {
     /// What went wrong.
-    pub(crate) error: ErrorBody,
+    pub(crate) error: ErrorDetail,
     /// What was written to descriptor 1 until then; empty when the script didn't run.
     pub(crate) stdout: String,
     /// What was written to descriptor 2 until then; empty when the script didn't run.
@@ -85,7 +86,7 @@ pub(crate) struct ErrorResponse {
 
 /// What went wrong.
 #[derive(Debug, Serialize, Object)]
-pub(crate) struct ErrorBody {
+pub(crate) struct ErrorDetail {
     /// The kind, for programs.
     pub(crate) kind: ErrorKind,
     /// What happened and what to do about it, for people.
@@ -141,7 +142,7 @@ pub(crate) struct HealthResponse {
     /// What scripts run in.
     pub(crate) runtime: RuntimeBody,
     /// The bounds that requests are held to.
-    pub(crate) limits: LimitsBody,
+    pub(crate) limits: Bounds,
 }
 
 /// The server's state.
@@ -154,6 +155,7 @@ pub(crate) enum HealthStatus {
 
 /// What scripts run in.
 #[derive(Clone, Debug, Serialize, Object)]
+#[oai(rename = "Runtime")]
 pub(crate) struct RuntimeBody {
     /// Python's version.
     pub(crate) python: String,
@@ -163,11 +165,11 @@ pub(crate) struct RuntimeBody {
 
 /// The bounds that requests are held to.
 #[derive(Clone, Debug, Serialize, Object)]
-pub(crate) struct LimitsBody {
+pub(crate) struct Bounds {
     /// Wall time in milliseconds.
-    pub(crate) timeout_ms: BoundBody,
+    pub(crate) timeout_ms: Bound,
     /// Memory in MiB.
-    pub(crate) memory_mib: BoundBody,
+    pub(crate) memory_mib: Bound,
     /// The longest script, in bytes of UTF-8.
     pub(crate) script_bytes: u64,
     /// The largest request body, in bytes.
@@ -176,7 +178,7 @@ pub(crate) struct LimitsBody {
 
 /// A limit that a request may set.
 #[derive(Clone, Copy, Debug, Serialize, Object)]
-pub(crate) struct BoundBody {
+pub(crate) struct Bound {
     /// What a request gets that asks for nothing.
     pub(crate) default: u64,
     /// The most that a request may ask for.
@@ -225,9 +227,11 @@ impl ToJSON for JsonObject {
 }
 
 /// A report as its answer: a result, or why there is none.
-pub(crate) fn answer(report: Report) -> Result<ExecuteResponse, ErrorResponse> {
+pub(crate) fn answer(report: Report) -> Result<ExecuteResponse, Box<ErrorResponse>> {
     let failure = report.outcome.failure();
     let Report { outcome, stdout, stderr, usage, .. } = report;
+    // What wasn't started has used nothing, which isn't the same as next to nothing.
+    let started = usage != Usage::default();
     let usage = UsageBody::from(usage);
     match (outcome, failure) {
         (Outcome::Returned(json), _) => Ok(ExecuteResponse {
@@ -243,7 +247,7 @@ pub(crate) fn answer(report: Report) -> Result<ExecuteResponse, ErrorResponse> {
                 || (ErrorKind::Internal, Fault::default()),
                 |(kind, fault)| (kind.into(), fault),
             );
-            Err(ErrorResponse::new(kind, fault, stdout, stderr, Some(usage)))
+            Err(Box::new(ErrorResponse::new(kind, fault, stdout, stderr, started.then_some(usage))))
         }
     }
 }
@@ -258,7 +262,7 @@ impl ErrorResponse {
     ) -> Self {
         let Fault { message, line, column, traceback } = fault;
         Self {
-            error: ErrorBody { kind, message, line, column, traceback, request_id: None },
+            error: ErrorDetail { kind, message, line, column, traceback, request_id: None },
             stdout: stdout.text,
             stderr: stderr.text,
             stdout_truncated: stdout.truncated,
