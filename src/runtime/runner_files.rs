@@ -10,6 +10,7 @@ const FILES: &[(&str, &str)] = &[
     ("arguments.py", include_str!("../../jail/runner/arguments.py")),
     ("execution.py", include_str!("../../jail/runner/execution.py")),
     ("faults.py", include_str!("../../jail/runner/faults.py")),
+    ("interpreter.py", include_str!("../../jail/runner/interpreter.py")),
     ("not_json.py", include_str!("../../jail/runner/not_json.py")),
     ("result_json.py", include_str!("../../jail/runner/result_json.py")),
     ("runner.py", include_str!("../../jail/runner/runner.py")),
