@@ -105,9 +105,11 @@ impl Build<'_> {
             (shell.progress)(Progress::Detail("the packages are there from an interrupted build".into()));
             return Ok(());
         }
-        let pip = Pip::new(shell, self.interpreter, &self.locks.pip, folder)?;
         if !packages.exists() {
             self.step(shell, 1, format!("installing packages for {}", self.interpreter.title()));
+        }
+        let pip = Pip::new(shell, self.interpreter, &self.locks.pip, folder)?;
+        if !packages.exists() {
             pip.install_locked(shell, &self.locks.packages, None)?;
             if !self.requirements.is_empty() {
                 pip.install_more(shell, &self.locks.packages, self.requirements)?;

