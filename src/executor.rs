@@ -9,7 +9,7 @@ use crate::{
     Limits, Outcome, Report, Script, Usage,
     admission::Admission,
     args::{self, InvalidArgs},
-    check::{CheckedScript, Verdict},
+    check::{CheckError, CheckedScript, Verdict},
     jail::{self, Environment, JailError, Job, Op},
     outcome::Captured,
     runtime::Runtime,
@@ -190,6 +190,18 @@ impl Executor {
         };
         let report = fold(self.spawn(job, None)).await?;
         Ok(Some(report.outcome).filter(|outcome| outcome.result().is_none()))
+    }
+
+    /// How a script that failed the check is answered: with CPython's syntax error if it has one, since syntax comes
+    /// before what the check looks for, else with what the check found.
+    ///
+    /// # Errors
+    /// [`ExecuteError`] when the jail failed.
+    pub async fn last_word(&self, script: Script, error: CheckError) -> Result<Report, ExecuteError> {
+        let compiled = self.compile(script).await?;
+        let CheckError::MissingMain(fault) = error;
+        let syntax = compiled.filter(|outcome| matches!(outcome, Outcome::SyntaxError(_)));
+        Ok(Report::not_started(syntax.unwrap_or(Outcome::MissingMain(fault))))
     }
 
     fn spawn(&self, job: Job, early: Option<Outcome>) -> Running {

@@ -144,11 +144,8 @@ fn any_source() -> impl Strategy<Value = String> {
         (1..20usize).prop_map(Damage::Remove),
         (1..50usize).prop_map(Damage::Repeat),
     ];
-    let damaged = (
-        select(PROGRAMS),
-        vec((any::<prop::sample::Index>(), damage), 1..12),
-    )
-        .prop_map(|(program, damages)| {
+    let damaged = (select(PROGRAMS), vec((any::<prop::sample::Index>(), damage), 1..12)).prop_map(
+        |(program, damages)| {
             let mut characters: Vec<char> = program.chars().collect();
             for (place, damage) in damages {
                 let at = place.index(characters.len() + 1);
@@ -165,7 +162,8 @@ fn any_source() -> impl Strategy<Value = String> {
                 }
             }
             characters.into_iter().collect()
-        });
+        },
+    );
     prop_oneof![soup, damaged, any::<String>()]
 }
 
@@ -185,17 +183,10 @@ fn any_parameters() -> impl Strategy<Value = Vec<Shape>> {
     parts.prop_map(|(only, ordinary, rest, keyword, more)| {
         // After a positional default all have one; starred ones never do.
         let mut positional = [only, ordinary].concat();
-        let first = positional
-            .iter()
-            .position(|shape| shape.1)
-            .unwrap_or(positional.len());
+        let first = positional.iter().position(|shape| shape.1).unwrap_or(positional.len());
         positional[first..].iter_mut().for_each(|shape| shape.1 = true);
-        let starred = |shapes: Vec<Shape>| {
-            shapes
-                .into_iter()
-                .map(|shape| (shape.0, false, shape.2))
-                .collect()
-        };
+        let starred =
+            |shapes: Vec<Shape>| shapes.into_iter().map(|shape| (shape.0, false, shape.2)).collect();
         [positional, starred(rest), keyword, starred(more)].concat()
     })
 }

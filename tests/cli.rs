@@ -29,7 +29,7 @@ fn run(args: &[&str], stdin: &str) -> Output {
 /// Exit status, stdout and stderr as one text.
 fn transcript(args: &[&str], stdin: &str) -> String {
     let Output { status, stdout, stderr } = run(args, stdin);
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     format!(
         "status: {}\n--- stdout\n{}--- stderr\n{}",
         status.code().expect("no signal"),

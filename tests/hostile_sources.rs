@@ -261,12 +261,7 @@ fn numbered(n: usize, row: impl Fn(usize) -> String) -> String {
 
 /// Each of `n` levels has these lines, and the next level is inside the last of them.
 fn blocks(lines: &[&str], n: usize) -> String {
-    let level = |i: usize| {
-        lines
-            .iter()
-            .map(|line| format!("{}{line}\n", " ".repeat(i)))
-            .collect::<String>()
-    };
+    let level = |i: usize| lines.iter().map(|line| format!("{}{line}\n", " ".repeat(i))).collect::<String>();
     (0..n).map(level).collect::<String>() + &" ".repeat(n) + "x\n"
 }
 
@@ -294,15 +289,9 @@ fn find_colliding_names(wanted: usize) -> Vec<String> {
         let first = u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << 32;
         (SAME ^ first.wrapping_mul(SEED).rotate_left(5)).to_le_bytes()
     };
-    let fits = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-    };
+    let fits = |bytes: &[u8]| bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     // Bytes 1 to 3 of the second word depend on the low half of the first alone: settle those before searching the rest.
-    let lows = (0..LETTERS.pow(4))
-        .map(letters)
-        .filter(|low| fits(&second(*low, [0; 4])[1..4]));
+    let lows = (0..LETTERS.pow(4)).map(letters).filter(|low| fits(&second(*low, [0; 4])[1..4]));
     let pairs = lows.flat_map(|low| (0..LETTERS.pow(4)).map(move |high| (low, letters(high))));
     pairs
         .filter(|(low, high)| fits(&second(*low, *high)))
@@ -332,31 +321,12 @@ fn survive(name: &str, source: fn(usize) -> String) {
         std::thread::sleep(Duration::from_millis(5));
     }
     let output = child.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
 }
 
 fn check_in_little_space(source: fn(usize) -> String) {
-    setrlimit(
-        Resource::As,
-        Rlimit {
-            current: Some(ADDRESS_SPACE),
-            maximum: Some(ADDRESS_SPACE),
-        },
-    )
-    .unwrap();
-    setrlimit(
-        Resource::Core,
-        Rlimit {
-            current: Some(0),
-            maximum: Some(0),
-        },
-    )
-    .unwrap();
+    setrlimit(Resource::As, Rlimit { current: Some(ADDRESS_SPACE), maximum: Some(ADDRESS_SPACE) }).unwrap();
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
 
     let longest = longest_within(MAX_SCRIPT_BYTES, source);
     check_and_measure(source(longest));
@@ -405,9 +375,6 @@ fn check_and_measure(source: String) -> bool {
 /// The most memory that this process has held since the mark was reset, in bytes (proc_pid_status(5)).
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }

@@ -145,7 +145,12 @@ def outcome(request: Request) -> tuple[bytes, bytes]:
     quiet()
     if error is not None:
         raise judged(error, request.text)
+    # Kept to the end of the process: dropping it would run the script's finalizers.
+    KEPT.append(value)
     return encoded(value, generates, request)
+
+
+KEPT: list[object] = []
 
 
 def judged(error: BaseException, text: str) -> BaseException:

@@ -19,10 +19,8 @@ impl MainSignature {
         let given: BTreeSet<&str> = names.collect();
         let of_kind = |kind| self.parameters.iter().filter(move |p| p.kind == kind);
 
-        let unreachable: Vec<&str> = of_kind(ParameterKind::PositionalOnly)
-            .filter(|p| p.required)
-            .map(|p| p.name.as_str())
-            .collect();
+        let unreachable: Vec<&str> =
+            of_kind(ParameterKind::PositionalOnly).filter(|p| p.required).map(|p| p.name.as_str()).collect();
         if !unreachable.is_empty() {
             let listed = and_list(&unreachable);
             let message =
@@ -32,12 +30,7 @@ impl MainSignature {
         let by_name: Vec<&Parameter> = self
             .parameters
             .iter()
-            .filter(|p| {
-                matches!(
-                    p.kind,
-                    ParameterKind::PositionalOrKeyword | ParameterKind::KeywordOnly
-                )
-            })
+            .filter(|p| matches!(p.kind, ParameterKind::PositionalOrKeyword | ParameterKind::KeywordOnly))
             .collect();
         let known: BTreeSet<&str> = by_name.iter().map(|p| p.name.as_str()).collect();
         let unknown: Vec<&str> = given.difference(&known).copied().collect();
@@ -49,18 +42,11 @@ impl MainSignature {
             let hint = near_miss(first, missing)
                 .map(|name| format!(" (did you mean '{name}'?)"))
                 .unwrap_or_default();
-            let (noun, takes) = (
-                if unknown.len() == 1 {
-                    "argument"
-                } else {
-                    "arguments"
-                },
-                plain_list(&takes),
+            let (noun, takes) =
+                (if unknown.len() == 1 { "argument" } else { "arguments" }, plain_list(&takes));
+            return Err(
+                self.fault(format!("main() takes no {noun} {}{hint}; it takes: {takes}", and_list(&unknown)))
             );
-            return Err(self.fault(format!(
-                "main() takes no {noun} {}{hint}; it takes: {takes}",
-                and_list(&unknown)
-            )));
         }
         let missing: Vec<&str> = by_name
             .iter()
@@ -70,19 +56,11 @@ impl MainSignature {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(self.fault(format!(
-            "main() requires {}, which args does not give",
-            and_list(&missing)
-        )))
+        Err(self.fault(format!("main() requires {}, which args does not give", and_list(&missing))))
     }
 
     fn fault(&self, message: String) -> Fault {
-        Fault {
-            message,
-            line: Some(self.line),
-            column: Some(self.column),
-            traceback: None,
-        }
+        Fault { message, line: Some(self.line), column: Some(self.column), traceback: None }
     }
 }
 
@@ -90,21 +68,14 @@ impl MainSignature {
 fn and_list(names: &[&str]) -> String {
     let quoted = |name: &&str| format!("'{}'", cut(name, NAME_CHARS));
     let (listed, last) = if names.len() > NAMES_SHOWN {
-        (
-            &names[..NAMES_SHOWN],
-            format!("{} more", names.len() - NAMES_SHOWN),
-        )
+        (&names[..NAMES_SHOWN], format!("{} more", names.len() - NAMES_SHOWN))
     } else if let [listed @ .., last] = names {
         (listed, quoted(last))
     } else {
         (names, String::new())
     };
     let listed = listed.iter().map(quoted).collect::<Vec<_>>().join(", ");
-    if listed.is_empty() {
-        last
-    } else {
-        format!("{listed} and {last}")
-    }
+    if listed.is_empty() { last } else { format!("{listed} and {last}") }
 }
 
 /// `a, b`; `nothing` for none.
@@ -112,12 +83,8 @@ fn plain_list(names: &[&str]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }
-    let mut listed = names
-        .iter()
-        .take(NAMES_SHOWN)
-        .map(|name| cut(name, NAME_CHARS))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut listed =
+        names.iter().take(NAMES_SHOWN).map(|name| cut(name, NAME_CHARS)).collect::<Vec<_>>().join(", ");
     if names.len() > NAMES_SHOWN {
         listed.push_str(", …");
     }
@@ -156,11 +123,7 @@ mod tests {
     use crate::{Script, check::check};
 
     fn main_of(source: &str) -> MainSignature {
-        check(Script::new(source).unwrap())
-            .unwrap()
-            .main()
-            .unwrap()
-            .clone()
+        check(Script::new(source).unwrap()).unwrap().main().unwrap().clone()
     }
 
     fn bind(signature: &str, names: &[&str]) -> Result<(), String> {

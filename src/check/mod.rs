@@ -99,10 +99,7 @@ pub fn check(script: Script) -> Result<CheckedScript, CheckError> {
     let source = script.source();
     let found = parse::with_tree(source, |tree| {
         let main = names::find_main(source, tree.body)?;
-        Ok(Accepted {
-            main,
-            imports: imports::imported_modules(tree.body),
-        })
+        Ok(Accepted { main, imports: imports::imported_modules(tree.body) })
     });
     let verdict = match found {
         Ok((Ok(accepted), _)) => Verdict::Accepted(accepted),
@@ -192,10 +189,7 @@ mod tests {
             "def main():\n\tif 1:\n \t\tpass\n",
         ] {
             assert!(
-                matches!(
-                    checked(source).verdict(),
-                    Verdict::Undecided(Undecided::Refused(_))
-                ),
+                matches!(checked(source).verdict(), Verdict::Undecided(Undecided::Refused(_))),
                 "{source}"
             );
         }
@@ -203,10 +197,7 @@ mod tests {
 
     #[test]
     fn what_is_inside_strings_is_not_judged() {
-        for source in [
-            r#"def main(): return f"{1:{2:{3:{4}}}}""#,
-            r"def main(): return '\N{no such name}'",
-        ] {
+        for source in [r#"def main(): return f"{1:{2:{3:{4}}}}""#, r"def main(): return '\N{no such name}'"] {
             assert!(checked(source).main().is_some(), "{source}");
         }
     }
@@ -217,10 +208,7 @@ mod tests {
         let source = format!("def main(): pass\n{}", "x\n".repeat(MAX_TOKENS / 2));
         assert_eq!(*checked(&source).verdict(), too_large("tokens", MAX_TOKENS));
         let source = format!("def main(): return {}", "1_".repeat(MAX_DIGITS) + "11");
-        assert_eq!(
-            *checked(&source).verdict(),
-            too_large("digits in a row", MAX_DIGITS)
-        );
+        assert_eq!(*checked(&source).verdict(), too_large("digits in a row", MAX_DIGITS));
     }
 
     #[test]

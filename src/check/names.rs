@@ -31,10 +31,7 @@ enum Change {
 /// The signature of `main`, which must be a top-level function, and the last thing there to be named so.
 /// What nested blocks bind is not counted: whether they run can't be seen here.
 pub(super) fn find_main(source: &str, body: &[Stmt]) -> Result<MainSignature, Fault> {
-    let changes = || {
-        body.iter()
-            .filter_map(|statement| Some((statement, change(statement)?)))
-    };
+    let changes = || body.iter().filter_map(|statement| Some((statement, change(statement)?)));
     let Some((last, how)) = changes().next_back() else {
         return Err(no_main(source, body));
     };
@@ -43,9 +40,8 @@ pub(super) fn find_main(source: &str, body: &[Stmt]) -> Result<MainSignature, Fa
     {
         return Ok(signature);
     }
-    let defined = changes()
-        .rfind(|(_, how)| *how == Change::Defined)
-        .map(|(statement, _)| line_of(source, statement));
+    let defined =
+        changes().rfind(|(_, how)| *how == Change::Defined).map(|(statement, _)| line_of(source, statement));
     let line = line_of(source, last);
     let message = match defined {
         Some(def) => {
@@ -55,11 +51,7 @@ pub(super) fn find_main(source: &str, body: &[Stmt]) -> Result<MainSignature, Fa
                 Change::Deleted => format!("deleted at line {line}"),
                 Change::Assigned | Change::Defined => format!("reassigned at line {line}"),
             };
-            let remedy = if how == Change::Deleted {
-                "keep it"
-            } else {
-                "give one of the two another name"
-            };
+            let remedy = if how == Change::Deleted { "keep it" } else { "give one of the two another name" };
             format!("main is {what}, after its def at line {def}: {remedy}")
         }
         None => match how {
@@ -75,10 +67,7 @@ pub(super) fn find_main(source: &str, body: &[Stmt]) -> Result<MainSignature, Fa
 /// For a module whose top level never names `main`.
 fn no_main(source: &str, body: &[Stmt]) -> Fault {
     if body.is_empty() {
-        return Fault {
-            message: format!("the script is empty: {DEFINE}"),
-            ..Fault::default()
-        };
+        return Fault { message: format!("the script is empty: {DEFINE}"), ..Fault::default() };
     }
     for placed in all_statements(body) {
         if let (Some("main"), Some(keyword)) = (function_name(placed.statement), placed.inside) {
@@ -94,22 +83,15 @@ fn no_main(source: &str, body: &[Stmt]) -> Fault {
             functions.push(name);
         }
     }
-    let mut found = functions
-        .iter()
-        .take(NAMES_SHOWN)
-        .map(|name| cut(name, NAME_CHARS))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut found =
+        functions.iter().take(NAMES_SHOWN).map(|name| cut(name, NAME_CHARS)).collect::<Vec<_>>().join(", ");
     if functions.len() > NAMES_SHOWN {
         found.push_str(", …");
     }
     if !found.is_empty() {
         found = format!(" (found functions: {found})");
     }
-    Fault {
-        message: format!("no function named main: {DEFINE}{found}"),
-        ..Fault::default()
-    }
+    Fault { message: format!("no function named main: {DEFINE}{found}"), ..Fault::default() }
 }
 
 fn change(statement: &Stmt) -> Option<Change> {
@@ -135,18 +117,12 @@ fn change(statement: &Stmt) -> Option<Change> {
         Stmt::TypeAlias(s) => assigned(&[&s.name]),
         Stmt::For(s) => assigned(&[&s.target]),
         Stmt::AsyncFor(s) => assigned(&[&s.target]),
-        Stmt::With(s) => assigned(
-            &s.items
-                .iter()
-                .filter_map(|i| i.optional_vars.as_deref())
-                .collect::<Vec<_>>(),
-        ),
-        Stmt::AsyncWith(s) => assigned(
-            &s.items
-                .iter()
-                .filter_map(|i| i.optional_vars.as_deref())
-                .collect::<Vec<_>>(),
-        ),
+        Stmt::With(s) => {
+            assigned(&s.items.iter().filter_map(|i| i.optional_vars.as_deref()).collect::<Vec<_>>())
+        }
+        Stmt::AsyncWith(s) => {
+            assigned(&s.items.iter().filter_map(|i| i.optional_vars.as_deref()).collect::<Vec<_>>())
+        }
         Stmt::Expr(s) => match s.value.as_ref() {
             Expr::NamedExpr(walrus) => assigned(&[&walrus.target]),
             _ => None,
@@ -184,12 +160,7 @@ fn line_of(source: &str, statement: &Stmt) -> u32 {
 
 fn fault_at(source: &str, statement: &Stmt, message: String) -> Fault {
     let (line, column) = line_and_column(source, statement.start().into());
-    Fault {
-        message,
-        line: Some(line),
-        column: Some(column),
-        traceback: None,
-    }
+    Fault { message, line: Some(line), column: Some(column), traceback: None }
 }
 
 #[cfg(test)]
@@ -238,15 +209,9 @@ mod tests {
     #[test]
     fn its_place_is_that_of_the_def() {
         let main = main_of("import os\n@wrap\n@wrap\nasync def main(): pass\n");
-        assert_eq!(
-            (main.line, main.column, main.is_async, main.decorated),
-            (4, 1, true, true)
-        );
+        assert_eq!((main.line, main.column, main.is_async, main.decorated), (4, 1, true, true));
         let main = main_of("é = 1; x = 2\ndef main(): pass");
-        assert_eq!(
-            (main.line, main.column, main.is_async, main.decorated),
-            (2, 1, false, false)
-        );
+        assert_eq!((main.line, main.column, main.is_async, main.decorated), (2, 1, false, false));
     }
 
     #[test]
@@ -291,9 +256,7 @@ mod tests {
         insta::assert_snapshot!(said("def run(): pass\ndef Main(): pass\ndef run(): pass"), @r#"no function named main: define "def main(): ..." at the top level (found functions: run, Main)"#);
         insta::assert_snapshot!(said("print(1)"), @r#"no function named main: define "def main(): ..." at the top level"#);
         insta::assert_snapshot!(said(" \n# only a comment"), @r#"the script is empty: define "def main(): ..." at the top level"#);
-        let many: String = (0..2000)
-            .map(|n| format!("def {}{n}(): pass\n", "long".repeat(30)))
-            .collect();
+        let many: String = (0..2000).map(|n| format!("def {}{n}(): pass\n", "long".repeat(30))).collect();
         assert!(said(&many).len() < 400);
     }
 }

@@ -70,10 +70,7 @@ pub(super) fn with_tree<R>(
     read: impl FnOnce(Tree<'_>) -> R,
 ) -> Result<(R, Spelling), Undecided> {
     if longest_run_of_digits(source) > MAX_DIGITS {
-        return Err(Undecided::TooLarge {
-            what: "digits in a row",
-            max: MAX_DIGITS,
-        });
+        return Err(Undecided::TooLarge { what: "digits in a row", max: MAX_DIGITS });
     }
     // The parser is 65,000 generated lines that meet strangers' sources here: a panic in it ends this check, not the process.
     catch_unwind(AssertUnwindSafe(|| {
@@ -110,10 +107,7 @@ fn count_tokens(source: &str) -> Result<(usize, Spelling), Undecided> {
     for (token, _) in Lexer::new(source.chars(), TextSize::default()).map_while(Result::ok) {
         tokens += 1;
         if tokens > MAX_TOKENS {
-            return Err(Undecided::TooLarge {
-                what: "tokens",
-                max: MAX_TOKENS,
-            });
+            return Err(Undecided::TooLarge { what: "tokens", max: MAX_TOKENS });
         }
         if matches!(&token, Tok::Name { name } if !name.is_ascii()) {
             spelling = Spelling::Unusual;
@@ -125,22 +119,9 @@ fn count_tokens(source: &str) -> Result<(usize, Spelling), Undecided> {
 /// A string becomes an empty one, and an f-string a plain one.
 fn without_text(token: LexResult) -> LexResult {
     token.map(|(token, range)| match token {
-        Tok::String {
-            kind, triple_quoted, ..
-        } => {
-            let kind = if kind.is_any_bytes() {
-                StringKind::Bytes
-            } else {
-                StringKind::String
-            };
-            (
-                Tok::String {
-                    value: String::new(),
-                    kind,
-                    triple_quoted,
-                },
-                range,
-            )
+        Tok::String { kind, triple_quoted, .. } => {
+            let kind = if kind.is_any_bytes() { StringKind::Bytes } else { StringKind::String };
+            (Tok::String { value: String::new(), kind, triple_quoted }, range)
         }
         other => (other, range),
     })

@@ -27,9 +27,7 @@ pub(super) fn cut(text: &str, max_chars: usize) -> String {
 
 /// The start of the character that the byte at `offset` belongs to.
 fn character_start(source: &str, offset: usize) -> usize {
-    (0..=offset.min(source.len()))
-        .rfind(|at| source.is_char_boundary(*at))
-        .unwrap_or(0)
+    (0..=offset.min(source.len())).rfind(|at| source.is_char_boundary(*at)).unwrap_or(0)
 }
 
 fn line_start(before: &str) -> usize {

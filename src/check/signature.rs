@@ -52,13 +52,7 @@ pub(super) fn read_signature(source: &str, statement: &Stmt) -> Option<MainSigna
     let of = |is_async, arguments, decorators: &[Expr]| {
         let (line, column) = line_and_column(source, statement.start().into());
         let decorated = !decorators.is_empty();
-        MainSignature {
-            is_async,
-            parameters: read_parameters(arguments),
-            decorated,
-            line,
-            column,
-        }
+        MainSignature { is_async, parameters: read_parameters(arguments), decorated, line, column }
     };
     match statement {
         Stmt::FunctionDef(s) => Some(of(false, &s.args, &s.decorator_list)),
@@ -69,38 +63,19 @@ pub(super) fn read_signature(source: &str, statement: &Stmt) -> Option<MainSigna
 
 fn read_parameters(arguments: &Arguments) -> Vec<Parameter> {
     use ParameterKind::{KeywordOnly, PositionalOnly, PositionalOrKeyword, VarKeyword, VarPositional};
-    let plain = [
-        (PositionalOnly, &arguments.posonlyargs),
-        (PositionalOrKeyword, &arguments.args),
-    ];
-    let parameter = |name: &str, kind, required| Parameter {
-        name: name.to_owned(),
-        kind,
-        required,
-    };
+    let plain = [(PositionalOnly, &arguments.posonlyargs), (PositionalOrKeyword, &arguments.args)];
+    let parameter = |name: &str, kind, required| Parameter { name: name.to_owned(), kind, required };
     let with_defaults = |kind, parameters: &[rustpython_parser::ast::ArgWithDefault]| {
         parameters
             .iter()
             .map(|p| parameter(p.def.arg.as_str(), kind, p.default.is_none()))
             .collect::<Vec<_>>()
     };
-    let mut parameters: Vec<_> = plain
-        .into_iter()
-        .flat_map(|(kind, list)| with_defaults(kind, list))
-        .collect();
-    parameters.extend(
-        arguments
-            .vararg
-            .iter()
-            .map(|p| parameter(p.arg.as_str(), VarPositional, false)),
-    );
+    let mut parameters: Vec<_> =
+        plain.into_iter().flat_map(|(kind, list)| with_defaults(kind, list)).collect();
+    parameters.extend(arguments.vararg.iter().map(|p| parameter(p.arg.as_str(), VarPositional, false)));
     parameters.extend(with_defaults(KeywordOnly, &arguments.kwonlyargs));
-    parameters.extend(
-        arguments
-            .kwarg
-            .iter()
-            .map(|p| parameter(p.arg.as_str(), VarKeyword, false)),
-    );
+    parameters.extend(arguments.kwarg.iter().map(|p| parameter(p.arg.as_str(), VarKeyword, false)));
     parameters
 }
 
@@ -114,11 +89,7 @@ mod tests {
         let source = "def main(a, b=1, /, c: int = 2, *rest, d, e=f(x), **more): pass";
         let script = check(Script::new(source).unwrap()).unwrap();
         let main = script.main().unwrap();
-        let read: Vec<_> = main
-            .parameters
-            .iter()
-            .map(|p| (p.name.as_str(), p.kind, p.required))
-            .collect();
+        let read: Vec<_> = main.parameters.iter().map(|p| (p.name.as_str(), p.kind, p.required)).collect();
         use ParameterKind::*;
         assert_eq!(
             read,

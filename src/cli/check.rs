@@ -1,23 +1,19 @@
 //! `check`: would this script run?
 
-use python_executor::{
-    Fault,
-    check::{CheckError, check as look_at},
-};
+use python_executor::{Fault, check::check as look_at};
 
 use super::{Failure, args::CheckArgs, exit, read_script, with_executor};
 
 pub(crate) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let script = read_script(&args.script)?;
     let name = args.script.file.display();
-    let failure = match look_at(script.clone()) {
-        Err(CheckError::MissingMain(fault)) => Some(("missing_main", fault)),
-        Err(error) => return Err(error.into()),
-        // CPython has the last word on syntax.
-        Ok(_) => with_executor(&args.runtime, async |executor| executor.compile(script).await)??
-            .and_then(|outcome| outcome.failure())
-            .map(|(kind, fault)| (kind.as_str(), fault)),
-    };
+    let checked = look_at(script.clone());
+    // CPython has the last word on syntax.
+    let failure = with_executor(&args.runtime, async |executor| match checked {
+        Err(error) => executor.last_word(script, error).await.map(|report| report.outcome.failure()),
+        Ok(_) => executor.compile(script).await.map(|outcome| outcome.and_then(|outcome| outcome.failure())),
+    })??
+    .map(|(kind, fault)| (kind.as_str(), fault));
     let Some((kind, fault)) = failure else {
         println!("{name}: ok");
         return Ok(exit::OK);

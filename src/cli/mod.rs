@@ -26,7 +26,7 @@ pub(crate) fn main() -> ExitCode {
     let command = args::Cli::parse().command();
     let filter = tracing_subscriber::EnvFilter::try_from_env("PYTHON_EXECUTOR_LOG");
     tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| "info".into()))
+        .with_env_filter(filter.unwrap_or_else(|_| "info,rustpython_parser=off".into()))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();

@@ -7,9 +7,7 @@ use std::{
 };
 
 use python_executor::{
-    Event, Execution, Executor, FailureKind, Report, Stream,
-    check::{CheckError, check},
-    server::report_json,
+    Event, Execution, Executor, FailureKind, Report, Stream, check::check, server::report_json,
 };
 use serde_json::value::RawValue;
 
@@ -17,7 +15,7 @@ use super::{Failure, args::RunArgs, exit, read_script, with_executor};
 
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let script = read_script(&args.script)?;
-    let report = match check(script) {
+    let report = match check(script.clone()) {
         Ok(checked) => {
             let mut execution = Execution::new(checked);
             if let Some(text) = &args.args {
@@ -30,10 +28,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
             }
             with_executor(&args.runtime, |executor| follow(executor, execution, !args.json))??
         }
-        Err(CheckError::MissingMain(fault)) => {
-            Report::not_started(python_executor::Outcome::MissingMain(fault))
+        Err(error) => {
+            with_executor(&args.runtime, async |executor| executor.last_word(script, error).await)??
         }
-        Err(error) => return Err(error.into()),
     };
     if args.json {
         write(io::stdout(), format!("{}\n", report_json(report.clone())).as_bytes())?;

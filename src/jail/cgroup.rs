@@ -17,6 +17,9 @@ const PREFIX: &str = "python-executor-";
 /// nsjail and the supervisor are processes too.
 const OWN_PROCESSES: u64 = 2;
 
+/// The kernel's own bound on process numbers (PID_MAX_LIMIT).
+const MOST_PROCESSES: u64 = 1 << 22;
+
 /// Where groups are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CgroupParent {
@@ -116,8 +119,9 @@ pub(crate) struct Cgroup {
 
 impl Cgroup {
     fn bound(&self, limits: &Limits) -> io::Result<()> {
-        let memory = limits.memory_bytes.to_string();
-        let processes = (u64::from(limits.processes) + OWN_PROCESSES).to_string();
+        // The kernel counts in signed pages.
+        let memory = limits.memory_bytes.min(1 << 50).to_string();
+        let processes = (u64::from(limits.processes) + OWN_PROCESSES).min(MOST_PROCESSES).to_string();
         let required = |file: &str, value: &str| match self.file(file) {
             Some(path) => fs::write(path, value),
             None => Ok(()),

@@ -20,7 +20,7 @@ use super::{
     },
 };
 use crate::{
-    ExecuteError, Execution, Executor, Limits, Outcome, Report, Script,
+    ExecuteError, Execution, Executor, Limits, Report, Script,
     check::{self, CheckError},
 };
 
@@ -29,6 +29,13 @@ pub(crate) trait Execute: Send + Sync + 'static {
     /// Runs `execution` to its end. Dropping the future ends it.
     fn execute(&self, execution: Execution) -> impl Future<Output = Result<Report, ExecuteError>> + Send;
 
+    /// The answer for a script that failed the check.
+    fn last_word(
+        &self,
+        script: Script,
+        error: CheckError,
+    ) -> impl Future<Output = Result<Report, ExecuteError>> + Send;
+
     /// What scripts run in.
     fn runtime(&self) -> RuntimeBody;
 }
@@ -36,6 +43,14 @@ pub(crate) trait Execute: Send + Sync + 'static {
 impl Execute for Executor {
     fn execute(&self, execution: Execution) -> impl Future<Output = Result<Report, ExecuteError>> + Send {
         Executor::execute(self, execution)
+    }
+
+    fn last_word(
+        &self,
+        script: Script,
+        error: CheckError,
+    ) -> impl Future<Output = Result<Report, ExecuteError>> + Send {
+        Executor::last_word(self, script, error)
     }
 
     fn runtime(&self) -> RuntimeBody {
@@ -101,7 +116,8 @@ impl<E: Execute> Api<E> {
         let script = Script::with_max_bytes(script, self.options.max_script_bytes)
             .map_err(|error| Refusal::PayloadTooLarge { what: "script", max_bytes: error.max_bytes })?;
         // Parsing a large source takes longer than a task may hold its thread.
-        let checked = tokio::task::spawn_blocking(move || check::check(script))
+        let source = script.clone();
+        let checked = tokio::task::spawn_blocking(move || check::check(source))
             .await
             .map_err(|error| Refusal::Internal(format!("the check failed: {error}")))?;
         let report = match checked {
@@ -111,11 +127,11 @@ impl<E: Execute> Api<E> {
                     execution =
                         execution.args(&args.0).map_err(|error| Refusal::BadRequest(error.to_string()))?;
                 }
-                let report = self.executor.execute(execution).await;
-                report.map_err(|error| Refusal::Internal(error.to_string()))?
+                self.executor.execute(execution).await
             }
-            Err(CheckError::MissingMain(fault)) => Report::not_started(Outcome::MissingMain(fault)),
+            Err(error) => self.executor.last_word(script, error).await,
         };
+        let report = report.map_err(|error| Refusal::Internal(error.to_string()))?;
         Ok(ExecuteAnswer(wire::answer(report)))
     }
 

@@ -49,6 +49,15 @@ impl Execute for FakeExecutor {
         RuntimeBody { python: "3.13.1".into(), packages }
     }
 
+    async fn last_word(
+        &self,
+        _script: crate::Script,
+        error: crate::check::CheckError,
+    ) -> Result<Report, ExecuteError> {
+        let crate::check::CheckError::MissingMain(fault) = error;
+        Ok(Report::not_started(Outcome::MissingMain(fault)))
+    }
+
     async fn execute(&self, execution: Execution) -> Result<Report, ExecuteError> {
         let _counted = Counted::new(&self.running);
         let text = format!("{execution:?}");
