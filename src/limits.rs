@@ -138,8 +138,7 @@ mod tests {
 
     #[test]
     fn scratch_never_exceeds_memory() {
-        let mut base = Limits::default();
-        base.scratch_bytes = 256 * MIB;
+        let base = Limits { scratch_bytes: 256 * MIB, ..Limits::default() };
         let limits = Ceiling::default().apply(&base, None, Some(64)).unwrap();
         assert_eq!(limits.scratch_bytes, 64 * MIB);
     }

@@ -1,6 +1,6 @@
 //! What holds of the check for any source.
 
-#![allow(clippy::unwrap_used, reason = "tests say what went wrong by panicking")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use python_executor::{

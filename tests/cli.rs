@@ -1,5 +1,7 @@
 //! The command line, as a shell user meets it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 mod common;
 
 use std::{

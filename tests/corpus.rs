@@ -1,5 +1,7 @@
 //! CPython's own library as a corpus: a file is accepted here exactly where the jail's CPython compiles it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 mod common;
 
 use std::{collections::BTreeMap, fs, path::Path};

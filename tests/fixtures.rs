@@ -1,5 +1,7 @@
 //! Every script under fixtures/ gives what its snapshot says: the whole answer over HTTP.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 mod common;
 
 use std::{collections::BTreeMap, fs};

@@ -6,7 +6,7 @@
 //!
 //! The same sources with a `main` in front would be accepted or undecided; here it only matters that there is an answer.
 
-#![allow(clippy::unwrap_used, reason = "tests say what went wrong by panicking")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 use std::{
     process::{Command, Stdio},

@@ -1,5 +1,6 @@
 //! The whole server over a real socket: real jails, requests as strangers send them.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 

@@ -1,5 +1,7 @@
 //! What a script can't do, asserted from inside real jails: each test names the wall that stops it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 mod common;
 
 use common::{execute_with, returned};

@@ -1,5 +1,7 @@
 //! What bounds an execution. Each test reads the limit that it goes beyond.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 mod common;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! The committed OpenAPI document is the one that the code generates.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 #![cfg(feature = "server")]
 
 use std::{fs, path::Path};

@@ -1,5 +1,7 @@
 //! How an execution ended is recognised from evidence, and a script can't forge it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 mod common;
 
 use common::execute;

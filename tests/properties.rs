@@ -1,5 +1,7 @@
 //! Invariants, tried with arbitrary values in real jails.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 mod common;
 
 use std::time::Duration;

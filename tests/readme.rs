@@ -1,5 +1,7 @@
 //! Every command in the README runs, and gives what the README says.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 mod common;
 
 use std::process::Command;

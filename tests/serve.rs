@@ -1,5 +1,7 @@
 //! The server as a process: signals, ports, and clients that leave.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 mod common;
 
 use std::{

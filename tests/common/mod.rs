@@ -1,6 +1,6 @@
 //! What the integration tests share: one runtime, one server over a real socket, a client that isn't its own stack.
 #![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::expect_used, reason = "a test says what went wrong by panicking")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 use std::{
     net::SocketAddr,
